@@ -1,0 +1,74 @@
+namespace Luffy.Kernels;
+
+/// <summary>
+/// One way to compute: memory, transfers and the nine operations. Calls are issued by one thread at a time and take effect in
+/// order; on a device they may return before they are done, and <see cref="Download{T}"/> and <see cref="Synchronize"/> wait.
+/// </summary>
+public interface IBackend : IDisposable
+{
+    /// <summary>The name that <c>--backend</c> takes: <c>reference</c>, <c>cpu</c>, <c>ilgpu</c>, <c>cuda</c>.</summary>
+    string Name { get; }
+
+    /// <summary>One line for people: what it runs on, with which instructions and how many threads.</summary>
+    string Description { get; }
+
+    /// <summary>Worker threads; results do not depend on it.</summary>
+    int Threads { get; }
+
+    /// <summary>
+    /// True where the log-probability of a token is a pure function of the weights and the tokens before it, to the bit, whatever
+    /// the batch, packing, page layout and thread count. Where false, the trainer recomputes the log-probs of sampled tokens.
+    /// </summary>
+    bool BatchInvariant { get; }
+
+    /// <summary>The storage type that <c>--dtype auto</c> chooses here: the fastest that trains well.</summary>
+    DType PreferredDType { get; }
+
+    /// <summary>Bytes that the backend itself holds (per-thread workspaces), for the memory plan.</summary>
+    long WorkspaceBytes { get; }
+
+    /// <inheritdoc cref="IEmbedding"/>
+    IEmbedding Embedding { get; }
+
+    /// <inheritdoc cref="ILinear"/>
+    ILinear Linear { get; }
+
+    /// <inheritdoc cref="IRmsNorm"/>
+    IRmsNorm RmsNorm { get; }
+
+    /// <inheritdoc cref="IRope"/>
+    IRope Rope { get; }
+
+    /// <inheritdoc cref="IAttention"/>
+    IAttention Attention { get; }
+
+    /// <inheritdoc cref="ISwiGlu"/>
+    ISwiGlu SwiGlu { get; }
+
+    /// <inheritdoc cref="IPolicyLoss"/>
+    IPolicyLoss PolicyLoss { get; }
+
+    /// <inheritdoc cref="ISampling"/>
+    ISampling Sampling { get; }
+
+    /// <inheritdoc cref="IAdamW"/>
+    IAdamW AdamW { get; }
+
+    /// <summary>Allocates zeroed memory of this backend. Only at start-up: nothing allocates while training.</summary>
+    DeviceBuffer Allocate(string name, long bytes);
+
+    /// <summary>Sets every byte to zero.</summary>
+    void Zero(in Tensor tensor);
+
+    /// <summary>Copies element by element, converting between <see cref="DType.F32"/> and <see cref="DType.Bf16"/> (round to nearest even). Same length.</summary>
+    void Copy(in Tensor destination, in Tensor source);
+
+    /// <summary>Host to device. <typeparamref name="T"/> is float (F32), ushort (Bf16 bits), int (I32) or byte (U8); same length.</summary>
+    void Upload<T>(in Tensor destination, ReadOnlySpan<T> source) where T : unmanaged;
+
+    /// <summary>Device to host, after everything issued before. Same length.</summary>
+    void Download<T>(in Tensor source, Span<T> destination) where T : unmanaged;
+
+    /// <summary>Waits for everything issued.</summary>
+    void Synchronize();
+}

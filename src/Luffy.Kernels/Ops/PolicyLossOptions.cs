@@ -1,0 +1,97 @@
+namespace Luffy.Kernels;
+
+/// <summary>How a probability or a ratio becomes the weight that is multiplied with −A ("policy shaping", arXiv 2504.14945 §3.3).</summary>
+public enum PolicyShaping
+{
+    /// <summary>w = p off-policy; w = ρ on-policy.</summary>
+    None = 0,
+
+    /// <summary>Regularised importance sampling, w = p/(p+γ); on-policy f(p)/f(p_old).</summary>
+    Regularized = 1,
+
+    /// <summary>w = √p; on-policy √ρ.</summary>
+    SquareRoot = 2,
+
+    /// <summary>w = p^e; on-policy ρ^e.</summary>
+    Power = 3,
+
+    /// <summary>w = c·ln p: plain imitation; on-policy c·ln ρ.</summary>
+    LogProb = 4,
+
+    /// <summary>w = p + c·ln p; on-policy ρ + c·ln ρ.</summary>
+    ProbPlusLogProb = 5,
+}
+
+/// <summary>Estimators of KL(π ‖ π_ref) per token with r = ln π_ref − ln π (Schulman, "Approximating KL divergence", 2020).</summary>
+public enum KlEstimator
+{
+    /// <summary>−r.</summary>
+    K1 = 0,
+
+    /// <summary>r²/2.</summary>
+    K2 = 1,
+
+    /// <summary>e^r − r − 1.</summary>
+    K3 = 2,
+}
+
+/// <summary>
+/// Settings of the objective, one token at a time. All normalisation is in the per-token weights, fixed before the first backward:
+/// loss = Σ_t weight[t] · (policy_t − EntropyCoefficient·H_t + KlCoefficient·kl_t).
+/// </summary>
+public readonly record struct PolicyLossOptions()
+{
+    /// <summary>Logits are divided by it before everything else.</summary>
+    public float Temperature { get; init; } = 1;
+
+    /// <summary>Shaping of tokens from demonstrations, whose behaviour probability counts as 1 unless recorded.</summary>
+    public PolicyShaping OffPolicyShaping { get; init; } = PolicyShaping.Regularized;
+
+    /// <summary>γ of <see cref="PolicyShaping.Regularized"/>, off-policy rows.</summary>
+    public float OffPolicyGamma { get; init; } = 0.1f;
+
+    /// <summary>e of <see cref="PolicyShaping.Power"/>, off-policy rows.</summary>
+    public float OffPolicyExponent { get; init; } = 0.5f;
+
+    /// <summary>c of <see cref="PolicyShaping.LogProb"/> and <see cref="PolicyShaping.ProbPlusLogProb"/>, off-policy rows.</summary>
+    public float OffPolicyLogProbWeight { get; init; } = 1;
+
+    /// <summary>Lower bound of the off-policy weight; no gradient where it is active. −∞ for none.</summary>
+    public float OffPolicyMinWeight { get; init; } = float.NegativeInfinity;
+
+    /// <summary>Upper bound of the off-policy weight; no gradient where it is active. +∞ for none.</summary>
+    public float OffPolicyMaxWeight { get; init; } = float.PositiveInfinity;
+
+    /// <summary>Shaping of sampled tokens; the paper finds that anything but <see cref="PolicyShaping.None"/> hurts.</summary>
+    public PolicyShaping OnPolicyShaping { get; init; } = PolicyShaping.None;
+
+    /// <summary>γ, on-policy rows.</summary>
+    public float OnPolicyGamma { get; init; } = 0.1f;
+
+    /// <summary>e, on-policy rows.</summary>
+    public float OnPolicyExponent { get; init; } = 0.5f;
+
+    /// <summary>c, on-policy rows.</summary>
+    public float OnPolicyLogProbWeight { get; init; } = 1;
+
+    /// <summary>Whether the on-policy weight is clipped as in PPO: max(−A·w, −A·clamp(w, 1−ε, 1+ε_high)). Off-policy rows never are.</summary>
+    public bool Clip { get; init; }
+
+    /// <summary>ε.</summary>
+    public float Epsilon { get; init; } = 0.2f;
+
+    /// <summary>ε_high (DAPO's clip-higher; equal to ε in PPO).</summary>
+    public float EpsilonHigh { get; init; } = 0.2f;
+
+    /// <summary>Tokens whose probability exceeds it get no policy term at all; 1 or more for none.</summary>
+    public float MaxProbability { get; init; } = float.PositiveInfinity;
+
+    /// <summary>Coefficient of the entropy bonus, by rows' weights.</summary>
+    public float EntropyCoefficient { get; init; }
+
+    /// <summary>Coefficient of the KL term (TRL's beta); needs reference log-probs.</summary>
+    public float KlCoefficient { get; init; }
+
+    /// <summary>Estimator of the KL term.</summary>
+    public KlEstimator KlEstimator { get; init; } = KlEstimator.K3;
+}
