@@ -15,7 +15,8 @@ public readonly record struct SamplingOptions(float Temperature, int TopK, float
 /// <summary>
 /// Draws one token a row by the Gumbel-max trick: argmax of z/T − ln(−ln u) over the kept tokens, the lowest id among equals. u of
 /// token v comes from Philox4x32-10 (Salmon et al., SC'11) with key = seed and counter = (v / 4, key[0], key[1], key[2]), word v mod 4,
-/// u = ((word >> 8) + ½)·2⁻²⁴: the draw depends on nothing else, neither batch nor schedule.
+/// u = ((word >> 9) + ½)·2⁻²³, which is exact in F32 and never 1 (one bit more, and rounding would make the largest word an infinite
+/// Gumbel, which draws any token at all): the draw depends on nothing else, neither batch nor schedule.
 /// </summary>
 public interface ISampling
 {
