@@ -1,0 +1,158 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
+using Luffy.Engine.Text.Unicode;
+
+namespace Luffy.Engine.Text;
+
+/// <summary>
+/// Byte-level byte-pair encoding from a Hugging Face directory (tokenizer.json and tokenizer_config.json), as Qwen2, Llama 3 and GPT-2
+/// use it: the same ids as Hugging Face <c>tokenizers</c> gives without special tokens added. Safe to use from several threads.
+/// </summary>
+public sealed class BpeTokenizer : ITokenizer
+{
+    private readonly BytePairMerger merger;
+    private readonly PreTokenizer preTokenizer;
+    private readonly bool normalizes;
+    private readonly AddedTokenMatcher rawTokens, normalizedTokens;
+    private readonly Dictionary<string, int> vocabulary;
+    private readonly Dictionary<string, AddedToken> added = new(StringComparer.Ordinal);
+    private readonly byte[]?[] bytesById;
+    private readonly string?[] textById;
+    private readonly bool[] specialById;
+
+    private BpeTokenizer(TokenizerFile file, TokenizerConfig config)
+    {
+        (merger, preTokenizer, normalizes, vocabulary, Config) = (file.Merger, file.PreTokenizer, file.Normalizes, file.Vocabulary, config);
+        foreach (var token in config.AddedTokens) added[token.Content] = token;
+        foreach (var token in file.AddedTokens) added[token.Content] = token;
+
+        VocabularySize = Math.Max(vocabulary.Values.Max(), added.Values.Select(t => t.Id).DefaultIfEmpty().Max()) + 1;
+        bytesById = new byte[VocabularySize][];
+        textById = new string[VocabularySize];
+        specialById = new bool[VocabularySize];
+        foreach (var (token, id) in vocabulary) (textById[id], bytesById[id]) = (token, BytesOf(token));
+        foreach (var token in added.Values)
+        {
+            (textById[token.Id], bytesById[token.Id]) = (token.Content, BytesOf(token.Content));
+            specialById[token.Id] = token.Special;
+        }
+
+        rawTokens = new AddedTokenMatcher(added.Values.Where(t => !t.Normalized).ToList(), content => content);
+        normalizedTokens = new AddedTokenMatcher(added.Values.Where(t => t.Normalized).ToList(), Normalize);
+        EndOfTextId = NamedId("eos_token") ?? throw new LuffyException(
+            $"{config.File}: eos_token: found nothing, expected the token that ends a completion; add it (for Qwen2 it is \"<|im_end|>\" or \"<|endoftext|>\").");
+        BeginOfTextId = NamedId("bos_token");
+        PaddingId = NamedId("pad_token");
+    }
+
+    /// <summary>What tokenizer_config.json says, chat template included.</summary>
+    public TokenizerConfig Config { get; }
+
+    /// <inheritdoc/>
+    public int VocabularySize { get; }
+
+    /// <inheritdoc/>
+    public int EndOfTextId { get; }
+
+    /// <summary>The id of <c>bos_token</c>, or null where the model has none.</summary>
+    public int? BeginOfTextId { get; }
+
+    /// <summary>The id of <c>pad_token</c>, or null where the model has none.</summary>
+    public int? PaddingId { get; }
+
+    /// <summary>Loads a model directory.</summary>
+    /// <exception cref="LuffyException">A file is missing or malformed, or describes another kind of tokenizer; the message says what was found and expected.</exception>
+    public static BpeTokenizer Load(string directory)
+    {
+        ArgumentNullException.ThrowIfNull(directory);
+        if (!Directory.Exists(directory))
+            throw new LuffyException($"{directory}: there is no such directory; expected one with tokenizer.json and tokenizer_config.json.");
+        return new BpeTokenizer(TokenizerFile.Load(Path.Combine(directory, "tokenizer.json")), TokenizerConfig.Load(directory));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="LuffyException">The vocabulary has no token for a byte of the text (impossible where it has all 256).</exception>
+    public int[] Encode(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var ids = new List<int>(text.Length / 3 + 4);
+        var rawPieces = new List<AddedTokenMatcher.Piece>();
+        var pieces = new List<AddedTokenMatcher.Piece>();
+        var words = new List<ReadOnlyMemory<char>>();
+        rawTokens.Split(ReplaceLoneSurrogates(text).AsMemory(), rawPieces);
+        foreach (var raw in rawPieces)
+        {
+            pieces.Clear();
+            if (raw.Id >= 0) pieces.Add(raw);
+            else normalizedTokens.Split(normalizes ? Normalize(raw.Text.ToString()).AsMemory() : raw.Text, pieces);
+            foreach (var piece in pieces)
+            {
+                if (piece.Id >= 0)
+                {
+                    ids.Add(piece.Id);
+                    continue;
+                }
+
+                words.Clear();
+                preTokenizer.Split(piece.Text, words);
+                foreach (var word in words) merger.Encode(word.Span, ids);
+            }
+        }
+
+        return ids.ToArray();
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>An id that has no token (the padding rows of an embedding table) decodes to nothing, as with Hugging Face.</remarks>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
+    {
+        var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
+        foreach (int id in ids)
+            if (!skipSpecialTokens || !IsSpecial(id)) bytes.Write(TokenBytes(id));
+        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+    }
+
+    /// <inheritdoc/>
+    public int? TokenId(string token) =>
+        added.TryGetValue(token, out var addedToken) ? addedToken.Id : vocabulary.TryGetValue(token, out int id) ? id : null;
+
+    /// <summary>The token of an id as the vocabulary spells it (byte alphabet; added tokens plainly), or null where there is none.</summary>
+    public string? TokenText(int id) => (uint)id < (uint)VocabularySize ? textById[id] : null;
+
+    /// <summary>The bytes that an id stands for; empty where it has no token.</summary>
+    public ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)VocabularySize ? bytesById[id] : default;
+
+    /// <summary>Whether decoding with <c>skipSpecialTokens</c> leaves the id out.</summary>
+    public bool IsSpecial(int id) => (uint)id < (uint)VocabularySize && specialById[id];
+
+    private int? NamedId(string name)
+    {
+        if (!Config.NamedTokens.TryGetValue(name, out string? token)) return null;
+        return TokenId(token) ?? throw new LuffyException($"{Config.File}: {name}: found \"{token}\", expected a token of tokenizer.json.");
+    }
+
+    private string Normalize(string text) => normalizes ? NfcNormalizer.Normalize(text) : text;
+
+    // Half a surrogate pair has no UTF-8 form; U+FFFD is what every encoder writes for it.
+    private static string ReplaceLoneSurrogates(string text)
+    {
+        if (text.AsSpan().IndexOfAnyInRange('\uD800', '\uDFFF') < 0) return text;
+        var result = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes()) result.Append(rune.ToString());
+        return result.ToString();
+    }
+
+    // A token with any character outside the byte alphabet (an added token with a space in it) stands for its own UTF-8.
+    private static byte[] BytesOf(string token)
+    {
+        var bytes = new List<byte>(token.Length);
+        foreach (char letter in token)
+        {
+            if (!ByteAlphabet.TryToByte(letter, out byte value)) return Encoding.UTF8.GetBytes(token);
+            bytes.Add(value);
+        }
+
+        return CollectionsMarshal.AsSpan(bytes).ToArray();
+    }
+}

@@ -1,0 +1,129 @@
+using System.Collections.Concurrent;
+using System.Text;
+
+namespace Luffy.Engine.Text;
+
+/// <summary>
+/// Byte-pair encoding of one pre-token: its bytes become base tokens, then the adjacent pair of lowest rank merges (the leftmost of
+/// equals) until no pair has a rule. Safe to use from several threads; words that repeat are remembered.
+/// </summary>
+internal sealed class BytePairMerger
+{
+    private const int CachedWords = 1 << 16, CachedLength = 64, HeapFrom = 48;
+
+    private readonly int[] byteIds;
+    private readonly Dictionary<long, Rule> rules;
+    private readonly Dictionary<string, int>? wholeWords;
+    private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> cacheBySpan;
+    private int cached;
+
+    /// <summary>What a pair merges to, and how early.</summary>
+    public readonly record struct Rule(int Rank, int Id);
+
+    /// <param name="byteIds">[256] the id of each byte's token; −1 where the vocabulary has none.</param>
+    /// <param name="rules">Merge rules by <see cref="Key"/>.</param>
+    /// <param name="wholeWords">The vocabulary in the byte alphabet, where <c>ignore_merges</c> takes a whole word first; else null.</param>
+    public BytePairMerger(int[] byteIds, Dictionary<long, Rule> rules, Dictionary<string, int>? wholeWords)
+    {
+        (this.byteIds, this.rules, this.wholeWords) = (byteIds, rules, wholeWords);
+        cacheBySpan = cache.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    /// <summary>The key of a pair of ids.</summary>
+    public static long Key(int left, int right) => (long)left << 32 | (uint)right;
+
+    /// <summary>Appends the ids of one pre-token.</summary>
+    /// <exception cref="LuffyException">The vocabulary has no token for one of its bytes.</exception>
+    public void Encode(ReadOnlySpan<char> word, List<int> output)
+    {
+        if (cacheBySpan.TryGetValue(word, out int[]? known))
+        {
+            output.AddRange(known);
+            return;
+        }
+
+        int before = output.Count;
+        Merge(word, output);
+        if (word.Length > CachedLength || Volatile.Read(ref cached) >= CachedWords) return;
+        int[] ids = output.GetRange(before, output.Count - before).ToArray();
+        if (cache.TryAdd(word.ToString(), ids)) Interlocked.Increment(ref cached);
+    }
+
+    private void Merge(ReadOnlySpan<char> word, List<int> output)
+    {
+        byte[] bytes = new byte[Encoding.UTF8.GetByteCount(word)];
+        Encoding.UTF8.GetBytes(word, bytes);
+        if (wholeWords is not null && wholeWords.TryGetValue(string.Create(bytes.Length, bytes, Spell), out int whole))
+        {
+            output.Add(whole);
+            return;
+        }
+
+        int[] ids = new int[bytes.Length];
+        for (int i = 0; i < ids.Length; i++)
+        {
+            ids[i] = byteIds[bytes[i]];
+            if (ids[i] < 0)
+                throw new LuffyException($"The tokenizer has no token for the byte 0x{bytes[i]:X2} of {Quote(word)}; use a byte-level vocabulary with all 256 bytes, or text without it.");
+        }
+
+        if (ids.Length < HeapFrom) MergeByScan(ids, output);
+        else MergeByHeap(ids, output);
+    }
+
+    private void MergeByScan(int[] ids, List<int> output)
+    {
+        int length = ids.Length;
+        while (length > 1)
+        {
+            var best = new Rule(int.MaxValue, 0);
+            int at = -1;
+            for (int i = 0; i + 1 < length; i++)
+                if (rules.TryGetValue(Key(ids[i], ids[i + 1]), out var rule) && rule.Rank < best.Rank) (best, at) = (rule, i);
+            if (at < 0) break;
+            ids[at] = best.Id;
+            Array.Copy(ids, at + 2, ids, at + 1, --length - at - 1);
+        }
+
+        for (int i = 0; i < length; i++) output.Add(ids[i]);
+    }
+
+    // A long stretch without a break (base64, a run of spaces) would make the scan quadratic; the heap keeps it n·log n.
+    private void MergeByHeap(int[] ids, List<int> output)
+    {
+        int[] next = new int[ids.Length], previous = new int[ids.Length];
+        var queue = new PriorityQueue<int, long>(ids.Length);
+        for (int i = 0; i < ids.Length; i++) (next[i], previous[i]) = (i + 1, i - 1);
+        for (int i = 0; i + 1 < ids.Length; i++) Offer(i);
+
+        while (queue.TryDequeue(out int at, out long priority))
+        {
+            // An entry is stale when its left part was merged away (−1) or its pair has become another one.
+            if (ids[at] < 0 || next[at] >= ids.Length || !rules.TryGetValue(Key(ids[at], ids[next[at]]), out var rule)
+                || rule.Rank != priority >> 32) continue;
+            int removed = next[at];
+            ids[at] = rule.Id;
+            ids[removed] = -1;
+            next[at] = next[removed];
+            if (next[at] < ids.Length) previous[next[at]] = at;
+            Offer(at);
+            if (previous[at] >= 0) Offer(previous[at]);
+        }
+
+        for (int i = 0; i < ids.Length; i = next[i]) output.Add(ids[i]);
+
+        void Offer(int i)
+        {
+            if (next[i] < ids.Length && rules.TryGetValue(Key(ids[i], ids[next[i]]), out var rule))
+                queue.Enqueue(i, (long)rule.Rank << 32 | (uint)i);
+        }
+    }
+
+    private static void Spell(Span<char> letters, byte[] bytes)
+    {
+        for (int i = 0; i < bytes.Length; i++) letters[i] = ByteAlphabet.ToLetter(bytes[i]);
+    }
+
+    private static string Quote(ReadOnlySpan<char> word) => $"\"{(word.Length > 40 ? $"{word[..40]}…" : word)}\"";
+}
