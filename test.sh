@@ -23,7 +23,7 @@ for project in tests/*/*.csproj; do
   log=build/tests/$suite.log
   say "== $suite"
   code=0
-  "artifacts/bin/$suite/release/$suite" --no-ansi --no-progress --timeout 30m </dev/null 2>&1 | tee "$log" || code=$?
+  "artifacts/bin/$suite/release/$suite" --no-ansi --progress off --timeout 30m </dev/null 2>&1 | tee "$log" || code=$?
   f=$(count failed "$log")
   # 8 means that the suite holds no test yet; any other code without a failed test is a suite that broke.
   if [ "$code" -ne 0 ] && [ "$code" -ne 8 ] && [ "$f" -eq 0 ]; then

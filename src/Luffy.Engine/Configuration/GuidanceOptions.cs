@@ -1,0 +1,31 @@
+namespace Luffy.Engine.Configuration;
+
+/// <summary>How demonstrations take part in reinforcement learning.</summary>
+public sealed record GuidanceOptions
+{
+    /// <summary>Demonstration rows of a group: 1 for luffy and 0 for the other methods unless given. (Imitation uses them all in any case.)</summary>
+    [Bounds(Minimum = 0)]
+    public int NumDemonstrations { get; init; }
+
+    /// <summary>Leave out demonstrations that the reward judges wrong, instead of pushing them down.</summary>
+    public bool DropWrongDemonstrations { get; init; }
+
+    /// <summary>Use the demonstration only in groups with at most this many correct samples; null means in all.</summary>
+    [Bounds(Minimum = 0)]
+    public int? DemonstrationGate { get; init; }
+
+    /// <summary>Let some samples continue the beginning of the demonstration; its tokens are off-policy, the rest on-policy.</summary>
+    public PrefixStrategy PrefixStrategy { get; init; }
+
+    /// <summary>The smallest share of the demonstration's tokens that is given as a prefix.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double MinPrefixRatio { get; init; }
+
+    /// <summary>The largest share of the demonstration's tokens that is given as a prefix.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double MaxPrefixRatio { get; init; } = 0.9;
+
+    /// <summary>Sampled rows of a group that continue a prefix.</summary>
+    [Bounds(Minimum = 1)]
+    public int PrefixRows { get; init; } = 1;
+}

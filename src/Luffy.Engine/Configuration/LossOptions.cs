@@ -1,0 +1,141 @@
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Configuration;
+
+/// <summary>The policy loss (arXiv 2504.14945). Defaults are those of the published LUFFY run.</summary>
+public sealed record LossOptions
+{
+    /// <summary>The weight of off-policy tokens as a function of their probability.</summary>
+    public PolicyReshape OffPolicyReshape { get; init; } = PolicyReshape.PDivPGamma;
+
+    /// <summary>γ of p_div_p_gamma for off-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OffPolicyGamma { get; init; } = 0.1;
+
+    /// <summary>The exponent of pow for off-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OffPolicyExponent { get; init; } = 0.5;
+
+    /// <summary>The weight w of logp and p_logp for off-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OffPolicyLogpWeight { get; init; } = 1;
+
+    /// <summary>The smallest weight of an off-policy token; null means no bound.</summary>
+    public double? OffPolicyClipLow { get; init; }
+
+    /// <summary>The largest weight of an off-policy token; null means no bound.</summary>
+    public double? OffPolicyClipHigh { get; init; }
+
+    /// <summary>The weight of on-policy tokens as a function of their ratio.</summary>
+    public PolicyReshape OnPolicyReshape { get; init; }
+
+    /// <summary>γ of p_div_p_gamma for on-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OnPolicyGamma { get; init; } = 0.1;
+
+    /// <summary>The exponent of pow for on-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OnPolicyExponent { get; init; } = 0.5;
+
+    /// <summary>The weight w of logp and p_logp for on-policy tokens.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double OnPolicyLogpWeight { get; init; } = 1;
+
+    /// <summary>Clip the ratio of on-policy tokens: false for luffy (as published), true for grpo, unless given.</summary>
+    public bool Clip { get; init; }
+
+    /// <summary>ε: the ratio is clipped below 1 − ε.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true, Maximum = 1)]
+    public double Epsilon { get; init; } = 0.2;
+
+    /// <summary>The ratio is clipped above 1 + this; null means ε.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double? EpsilonHigh { get; init; }
+
+    /// <summary>What the summed token losses are divided by.</summary>
+    public LossNormalizer LossNormalizer { get; init; }
+
+    /// <summary>TRL's name for the normaliser; sets loss_normalizer.</summary>
+    public LossType? LossType { get; init; }
+
+    /// <summary>The weight of the entropy bonus; the first value where target_entropy adapts it.</summary>
+    [Bounds(Minimum = 0)]
+    public double EntropyCoef { get; init; } = 0.001;
+
+    /// <summary>Adapt the entropy bonus so that the mean entropy of sampled tokens stays near this, in nats; null means a fixed weight.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double? TargetEntropy { get; init; }
+
+    /// <summary>The weight of the KL divergence from the starting model; 0 means no reference model is kept.</summary>
+    [Bounds(Minimum = 0)]
+    public double Beta { get; init; }
+
+    /// <summary>How the KL divergence is estimated.</summary>
+    public KlEstimator KlEstimator { get; init; } = KlEstimator.K3;
+
+    /// <summary>Tokens that the policy already gives a larger probability than this take no part in the loss; null means all do.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true, Maximum = 1)]
+    public double? MaxProbability { get; init; }
+
+    /// <summary>The upper ε with its default applied.</summary>
+    public double EffectiveEpsilonHigh => EpsilonHigh ?? Epsilon;
+
+    /// <summary>The settings as the kernel takes them.</summary>
+    /// <param name="temperature">Divides the logits.</param>
+    /// <param name="entropyCoefficient">The weight of the entropy bonus now; differs from entropy_coef where target_entropy adapts it.</param>
+    public PolicyLossOptions ToKernelOptions(double temperature, double entropyCoefficient) => new()
+    {
+        Temperature = (float)temperature,
+        OffPolicyShaping = ShapingOf(OffPolicyReshape),
+        OffPolicyGamma = (float)OffPolicyGamma,
+        OffPolicyExponent = (float)OffPolicyExponent,
+        OffPolicyLogProbWeight = (float)OffPolicyLogpWeight,
+        OffPolicyMinWeight = (float)(OffPolicyClipLow ?? double.NegativeInfinity),
+        OffPolicyMaxWeight = (float)(OffPolicyClipHigh ?? double.PositiveInfinity),
+        OnPolicyShaping = ShapingOf(OnPolicyReshape),
+        OnPolicyGamma = (float)OnPolicyGamma,
+        OnPolicyExponent = (float)OnPolicyExponent,
+        OnPolicyLogProbWeight = (float)OnPolicyLogpWeight,
+        Clip = Clip,
+        Epsilon = (float)Epsilon,
+        EpsilonHigh = (float)EffectiveEpsilonHigh,
+        MaxProbability = (float)(MaxProbability ?? double.PositiveInfinity),
+        EntropyCoefficient = (float)entropyCoefficient,
+        KlCoefficient = (float)Beta,
+        KlEstimator = KlEstimator,
+    };
+
+    /// <summary>The normaliser that TRL's name stands for.</summary>
+    public static LossNormalizer NormalizerOf(LossType type) => type switch
+    {
+        Configuration.LossType.Grpo => LossNormalizer.Sequences,
+        Configuration.LossType.DrGrpo => LossNormalizer.MaxLength,
+        _ => LossNormalizer.Tokens,
+    };
+
+    /// <summary>Checks what no key can check alone.</summary>
+    /// <exception cref="LuffyException">Two keys contradict each other.</exception>
+    public void Validate()
+    {
+        if (OffPolicyClipLow > OffPolicyClipHigh)
+            throw LuffyException.Usage($"off_policy_clip_low ({OffPolicyClipLow}) must not be larger than off_policy_clip_high ({OffPolicyClipHigh}).");
+        if (LossType is { } type && NormalizerOf(type) != LossNormalizer)
+        {
+            string wanted = ConfigurationKey.SnakeCase(NormalizerOf(type).ToString());
+            throw LuffyException.Usage(
+                $"loss_type {ConfigurationKey.SnakeCase(type.ToString())} means loss_normalizer {wanted}, but loss_normalizer is " +
+                $"{ConfigurationKey.SnakeCase(LossNormalizer.ToString())}: give one of the two.");
+        }
+    }
+
+    private static PolicyShaping ShapingOf(PolicyReshape reshape) => reshape switch
+    {
+        PolicyReshape.None => PolicyShaping.None,
+        PolicyReshape.PDivPGamma => PolicyShaping.Regularized,
+        PolicyReshape.Sqrt => PolicyShaping.SquareRoot,
+        PolicyReshape.Pow => PolicyShaping.Power,
+        PolicyReshape.Logp => PolicyShaping.LogProb,
+        PolicyReshape.PLogp => PolicyShaping.ProbPlusLogProb,
+        _ => throw new ArgumentOutOfRangeException(nameof(reshape), reshape, null),
+    };
+}

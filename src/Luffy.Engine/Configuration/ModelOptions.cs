@@ -1,0 +1,21 @@
+namespace Luffy.Engine.Configuration;
+
+/// <summary>The model and where it runs.</summary>
+public sealed record ModelOptions
+{
+    /// <summary>A model directory (config.json, safetensors, tokenizer files), or <c>builtin</c> for the small model that comes along.</summary>
+    public string ModelNameOrPath { get; init; } = "builtin";
+
+    /// <summary>auto, or the one backend that must be used: reference, cpu, ilgpu, cuda. One that is missing is an error.</summary>
+    public string Backend { get; init; } = "auto";
+
+    /// <summary>How weights and activations are stored.</summary>
+    public StorageType Dtype { get; init; }
+
+    /// <summary>Threads to compute with; 0 means one for each core. Results do not depend on it.</summary>
+    [Bounds(Minimum = 0, Maximum = 4096)]
+    public int Threads { get; init; }
+
+    /// <summary>Recompute activations in the backward pass instead of keeping them: less memory, about a third more time.</summary>
+    public bool GradientCheckpointing { get; init; }
+}

@@ -1,0 +1,24 @@
+namespace Luffy.Engine.Configuration;
+
+/// <summary>How one task family appears in a stage's mixture.</summary>
+public sealed record PretrainFamilyOptions
+{
+    /// <summary>The family's name, such as <c>addition</c>.</summary>
+    public string Family { get; init; } = "";
+
+    /// <summary>Its share of the examples, relative to the others' weights.</summary>
+    [Bounds(Minimum = 0)]
+    public double Weight { get; init; } = 1;
+
+    /// <summary>The difficulty of its problems.</summary>
+    [Bounds(Minimum = 1, Maximum = 3)]
+    public int Level { get; init; } = 2;
+
+    /// <summary>The share of completions that start to work the problem out rather than answer hastily.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double ThinkRate { get; init; } = 1;
+
+    /// <summary>The share of completions that go on at every further step of the work.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double ContinueRate { get; init; } = 1;
+}

@@ -1,0 +1,41 @@
+namespace Luffy.Engine.Configuration;
+
+/// <summary>How answers are sampled. A "batch" counts prompts, never rows: a step has prompts_per_step × num_generations rows.</summary>
+public sealed record RolloutOptions
+{
+    /// <summary>Prompts of one step.</summary>
+    [Bounds(Minimum = 1)]
+    public int PromptsPerStep { get; init; } = 128;
+
+    /// <summary>Rows of a prompt's group, demonstrations included: with 8 and one demonstration, 7 answers are sampled.</summary>
+    [Bounds(Minimum = 1)]
+    public int NumGenerations { get; init; } = 8;
+
+    /// <summary>A completion that reaches this length is cut off. In tokens, end-of-text included.</summary>
+    [Bounds(Minimum = 1)]
+    public int MaxCompletionLength { get; init; } = 8192;
+
+    /// <summary>Logits are divided by this, when sampling and in the loss.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double Temperature { get; init; } = 1;
+
+    /// <summary>Sample from the fewest tokens whose probabilities sum to at least this; 1 means from all.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true, Maximum = 1)]
+    public double TopP { get; init; } = 1;
+
+    /// <summary>Sample from this many most probable tokens; 0 means from all.</summary>
+    [Bounds(Minimum = 0)]
+    public int TopK { get; init; }
+
+    /// <summary>Leave out tokens less probable than this share of the most probable one; 0 means none.</summary>
+    [Bounds(Minimum = 0, Maximum = 1, BelowMaximum = true)]
+    public double MinP { get; init; }
+
+    /// <summary>Sequences decoded at the same time. Changes speed and memory, never a token.</summary>
+    [Bounds(Minimum = 1)]
+    public int RolloutBatchSize { get; init; } = 64;
+
+    /// <summary>Tokens of one page of the key-value cache.</summary>
+    [Bounds(Minimum = 1, Maximum = 4096)]
+    public int KvPageSize { get; init; } = 16;
+}

@@ -1,0 +1,130 @@
+namespace Luffy.Engine.Configuration;
+
+/// <summary>
+/// Everything that <c>luffy train</c> can be told. Keys are flat, in TRL's spelling where TRL has them; the groups below are for
+/// readers. Defaults are those of the published LUFFY run (arXiv 2504.14945 and its script).
+/// </summary>
+public sealed record TrainingConfiguration
+{
+    /// <summary>How the policy is trained; it also decides the defaults of num_demonstrations and clip.</summary>
+    public TrainingMethod Method { get; init; }
+
+    /// <summary>The run directory; null means the first free one of runs/METHOD, runs/METHOD-2, and so on.</summary>
+    public string? OutputDir { get; init; }
+
+    /// <summary>Decides the order of prompts and every sampled token.</summary>
+    [Bounds(Minimum = 0)]
+    public long Seed { get; init; } = 42;
+
+    /// <summary>A checkpoint directory, or <c>latest</c> for the newest intact one of output_dir; null starts anew.</summary>
+    public string? ResumeFromCheckpoint { get; init; }
+
+    /// <summary>The model and where it runs.</summary>
+    [OptionGroup("Model")]
+    public ModelOptions Model { get; init; } = new();
+
+    /// <summary>Prompts, answers and demonstrations.</summary>
+    [OptionGroup("Data")]
+    public DataOptions Data { get; init; } = new();
+
+    /// <summary>Sampling.</summary>
+    [OptionGroup("Rollouts (a batch counts prompts)")]
+    public RolloutOptions Rollout { get; init; } = new();
+
+    /// <summary>Demonstrations in reinforcement learning.</summary>
+    [OptionGroup("Guidance by demonstrations")]
+    public GuidanceOptions Guidance { get; init; } = new();
+
+    /// <summary>Rewards and advantages.</summary>
+    [OptionGroup("Rewards")]
+    public RewardOptions Reward { get; init; } = new();
+
+    /// <summary>The policy loss.</summary>
+    [OptionGroup("Loss")]
+    public LossOptions Loss { get; init; } = new();
+
+    /// <summary>AdamW and steps.</summary>
+    [OptionGroup("Optimiser")]
+    public OptimizerOptions Optimizer { get; init; } = new();
+
+    /// <summary>Evaluation.</summary>
+    [OptionGroup("Evaluation")]
+    public EvaluationOptions Evaluation { get; init; } = new();
+
+    /// <summary>Logging and checkpoints.</summary>
+    [OptionGroup("Logging and checkpoints")]
+    public LoggingOptions Logging { get; init; } = new();
+
+    /// <summary>The first steps that are imitation: all for sft, none for luffy and grpo.</summary>
+    public int ImitationSteps => Method switch
+    {
+        TrainingMethod.Sft => Optimizer.MaxSteps,
+        TrainingMethod.SftThenRl => Optimizer.SftSteps ?? Optimizer.MaxSteps / 2,
+        _ => 0,
+    };
+
+    /// <summary>Rows of a group that are sampled.</summary>
+    public int SampledRows => Rollout.NumGenerations - Guidance.NumDemonstrations;
+
+    /// <summary>The defaults of a method.</summary>
+    public static TrainingConfiguration DefaultsFor(TrainingMethod method)
+    {
+        bool luffy = method == TrainingMethod.Luffy;
+        return new()
+        {
+            Method = method,
+            Guidance = new() { NumDemonstrations = luffy ? 1 : 0 },
+            Loss = new() { Clip = !luffy },
+        };
+    }
+
+    /// <summary>Checks what no key can check alone.</summary>
+    /// <exception cref="LuffyException">Keys contradict each other; the message names them.</exception>
+    public void Validate()
+    {
+        Loss.Validate();
+        ValidateGuidance();
+        ValidateOptimizer();
+        if (Reward.RewardFuncs.Count == 0)
+            throw LuffyException.Usage("reward_funcs is empty; name at least one reward, such as math.");
+        if (Reward.RewardWeights is { } weights && weights.Count != Reward.RewardFuncs.Count)
+            throw LuffyException.Usage($"reward_weights has {weights.Count} values for {Reward.RewardFuncs.Count} reward_funcs; give one each.");
+    }
+
+    private void ValidateGuidance()
+    {
+        int demonstrations = Guidance.NumDemonstrations;
+        if (Method == TrainingMethod.Luffy && demonstrations == 0 && Guidance.PrefixStrategy == PrefixStrategy.None)
+            throw LuffyException.Usage("method luffy needs num_demonstrations of at least 1 or a prefix_strategy; use method: grpo for neither.");
+        if (Method is TrainingMethod.Grpo or TrainingMethod.Sft && demonstrations > 0)
+        {
+            throw LuffyException.Usage(
+                $"num_demonstrations is {demonstrations}, but method {ConfigurationKey.SnakeCase(Method.ToString())} puts no demonstrations into groups; use method: luffy.");
+        }
+        if (Method is TrainingMethod.Grpo or TrainingMethod.Sft && Guidance.PrefixStrategy != PrefixStrategy.None)
+            throw LuffyException.Usage("prefix_strategy gives samples the beginning of a demonstration, which needs method: luffy.");
+        if (SampledRows < 1)
+        {
+            throw LuffyException.Usage(
+                $"num_demonstrations ({demonstrations}) must be less than num_generations ({Rollout.NumGenerations}), which counts them too: a group needs a sampled row.");
+        }
+        if (Guidance.MinPrefixRatio > Guidance.MaxPrefixRatio)
+            throw LuffyException.Usage($"min_prefix_ratio ({Guidance.MinPrefixRatio}) must not be larger than max_prefix_ratio ({Guidance.MaxPrefixRatio}).");
+        if (Guidance.PrefixStrategy != PrefixStrategy.None && Guidance.PrefixRows > SampledRows)
+            throw LuffyException.Usage($"prefix_rows ({Guidance.PrefixRows}) must not be larger than the {SampledRows} sampled rows of a group.");
+    }
+
+    private void ValidateOptimizer()
+    {
+        if (Optimizer.MiniBatches > Rollout.PromptsPerStep)
+            throw LuffyException.Usage($"mini_batches ({Optimizer.MiniBatches}) must not be larger than prompts_per_step ({Rollout.PromptsPerStep}): each needs a prompt.");
+        if (Optimizer.LrSchedulerType == LearningRateScheduler.Constant && Optimizer.WarmupSteps > 0)
+            throw LuffyException.Usage("lr_scheduler_type constant has no warm-up; use constant_with_warmup, or set warmup_steps to 0.");
+        if (Method == TrainingMethod.SftThenRl ? Optimizer.SftSteps >= Optimizer.MaxSteps : Optimizer.SftSteps != null)
+        {
+            throw LuffyException.Usage(Method == TrainingMethod.SftThenRl
+                ? $"sft_steps ({Optimizer.SftSteps}) must be less than max_steps ({Optimizer.MaxSteps}), which counts them too."
+                : "sft_steps is only for method: sft_then_rl.");
+        }
+    }
+}
