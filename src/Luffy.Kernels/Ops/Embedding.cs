@@ -15,3 +15,48 @@ public interface IEmbedding
     /// <param name="ids">[T] I32.</param>
     void Backward(in Tensor dWeight, in Tensor dy, in Tensor ids);
 }
+
+/// <summary>The specification of <see cref="IEmbedding"/> as plain loops.</summary>
+public sealed class EmbeddingReference : IEmbedding
+{
+    /// <inheritdoc/>
+    public void Forward(in Tensor y, in Tensor weight, in Tensor ids)
+    {
+        long rows = ids.Exists ? ids.Length : 0;
+        string? problem =
+            !Checks.IsFloat(weight) ? "weight must be f32 or bf16 [V, H]" :
+            !Checks.IsVector(ids, DType.I32, rows) ? "ids must be i32 [T]" :
+            !Checks.IsMatrix(y, weight.DType, rows, weight.RowLength) ? "y must be [T, H] of the weight's dtype" : null;
+        if (problem is not null) throw Checks.Failure("Embedding.Forward", problem, ("y", y), ("weight", weight), ("ids", ids));
+        ReadOnlySpan<int> tokens = ids.AsSpan<int>();
+        Checks.Range("Embedding.Forward", "ids", tokens, weight.D0);
+
+        FloatSpan source = new(weight), destination = new(y);
+        int width = (int)weight.RowLength;
+        for (int t = 0; t < tokens.Length; t++)
+        {
+            for (int h = 0; h < width; h++) destination[(t * width) + h] = source[(tokens[t] * width) + h];
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Backward(in Tensor dWeight, in Tensor dy, in Tensor ids)
+    {
+        long rows = ids.Exists ? ids.Length : 0;
+        string? problem =
+            !Checks.IsFloat(dy) ? "dy must be f32 or bf16 [T, H]" :
+            !Checks.IsVector(ids, DType.I32, rows) ? "ids must be i32 [T]" :
+            !Checks.IsFloat(dWeight) || (dWeight.DType != DType.F32 && dWeight.DType != dy.DType) ? "dWeight must be f32, or the dtype of dy" :
+            !Checks.IsMatrix(dy, rows, dWeight.RowLength) ? "dy must be [T, H] where dWeight is [V, H]" : null;
+        if (problem is not null) throw Checks.Failure("Embedding.Backward", problem, ("dWeight", dWeight), ("dy", dy), ("ids", ids));
+        ReadOnlySpan<int> tokens = ids.AsSpan<int>();
+        Checks.Range("Embedding.Backward", "ids", tokens, dWeight.D0);
+
+        FloatSpan source = new(dy), sum = new(dWeight);
+        int width = (int)dWeight.RowLength;
+        for (int t = 0; t < tokens.Length; t++)
+        {
+            for (int h = 0; h < width; h++) sum[(tokens[t] * width) + h] += source[(t * width) + h];
+        }
+    }
+}

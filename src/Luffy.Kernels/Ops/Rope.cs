@@ -13,3 +13,47 @@ public interface IRope
     /// <summary>The inverse rotation, which is the transpose: the gradient of <see cref="Forward"/>, in place.</summary>
     void Backward(in Tensor dQkv, in Tensor positions, in Tensor table, int rotatedHeads);
 }
+
+/// <summary>The specification of <see cref="IRope"/> as plain loops.</summary>
+public sealed class RopeReference : IRope
+{
+    /// <inheritdoc/>
+    public void Forward(in Tensor qkv, in Tensor positions, in Tensor table, int rotatedHeads) =>
+        Rotate("Rope.Forward", qkv, positions, table, rotatedHeads, direction: 1);
+
+    /// <inheritdoc/>
+    public void Backward(in Tensor dQkv, in Tensor positions, in Tensor table, int rotatedHeads) =>
+        Rotate("Rope.Backward", dQkv, positions, table, rotatedHeads, direction: -1);
+
+    private static void Rotate(string operation, in Tensor qkv, in Tensor positions, in Tensor table, int rotatedHeads, float direction)
+    {
+        long dimension = table.Exists ? table.RowLength : 0;
+        string? problem =
+            !Checks.IsFloat(table) || table.DType != DType.F32 || dimension % 2 != 0 || dimension == 0 ? "table must be f32 [P, D] with even D" :
+            !Checks.IsFloat(qkv) || qkv.RowLength % dimension != 0 ? "qkv must be f32 or bf16 [T, heads, D]" :
+            !Checks.IsVector(positions, DType.I32, qkv.D0) ? "positions must be i32 [T]" :
+            rotatedHeads < 0 || rotatedHeads * dimension > qkv.RowLength ? "rotatedHeads exceeds the heads of qkv" : null;
+        if (problem is not null)
+            throw Checks.Failure(operation, problem + $"; rotatedHeads {rotatedHeads}", ("qkv", qkv), ("positions", positions), ("table", table));
+        ReadOnlySpan<int> places = positions.AsSpan<int>();
+        Checks.Range(operation, "positions", places, table.D0);
+
+        FloatSpan values = new(qkv);
+        ReadOnlySpan<float> angles = table.AsSpan<float>();
+        (int width, int half, int rowLength) = ((int)dimension, (int)dimension / 2, (int)qkv.RowLength);
+        for (int t = 0; t < places.Length; t++)
+        {
+            ReadOnlySpan<float> cos = angles.Slice(places[t] * width, half), sin = angles.Slice((places[t] * width) + half, half);
+            for (int head = 0; head < rotatedHeads; head++)
+            {
+                int start = (t * rowLength) + (head * width);
+                for (int i = 0; i < half; i++)
+                {
+                    float a = values[start + i], b = values[start + half + i], s = direction * sin[i];
+                    values[start + i] = (a * cos[i]) - (b * s);
+                    values[start + half + i] = (b * cos[i]) + (a * s);
+                }
+            }
+        }
+    }
+}

@@ -14,3 +14,51 @@ public interface ISwiGlu
     /// <param name="gateUp">[T, 2·I] of the forward pass.</param>
     void Backward(in Tensor dGateUp, in Tensor dy, in Tensor gateUp);
 }
+
+/// <summary>The specification of <see cref="ISwiGlu"/> as plain loops.</summary>
+public sealed class SwiGluReference : ISwiGlu
+{
+    /// <inheritdoc/>
+    public void Forward(in Tensor y, in Tensor gateUp)
+    {
+        string? problem =
+            !Checks.IsFloat(gateUp) || gateUp.RowLength % 2 != 0 ? "gateUp must be f32 or bf16 [T, 2·I]" :
+            !Checks.IsMatrix(y, gateUp.DType, gateUp.D0, gateUp.RowLength / 2) ? "y must be [T, I] of the dtype of gateUp" : null;
+        if (problem is not null) throw Checks.Failure("SwiGlu.Forward", problem, ("y", y), ("gateUp", gateUp));
+
+        FloatSpan result = new(y), input = new(gateUp);
+        int width = (int)gateUp.RowLength / 2;
+        for (int t = 0; t < gateUp.D0; t++)
+        {
+            for (int i = 0; i < width; i++)
+            {
+                float gate = input[(2 * t * width) + i], up = input[(2 * t * width) + width + i];
+                result[(t * width) + i] = gate / (1 + MathF.Exp(-gate)) * up;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Backward(in Tensor dGateUp, in Tensor dy, in Tensor gateUp)
+    {
+        string? problem =
+            !Checks.IsFloat(gateUp) || gateUp.RowLength % 2 != 0 ? "gateUp must be f32 or bf16 [T, 2·I]" :
+            !Checks.IsMatrix(dGateUp, gateUp.DType, gateUp.D0, gateUp.RowLength) ? "dGateUp must have the shape and dtype of gateUp" :
+            !Checks.IsMatrix(dy, gateUp.DType, gateUp.D0, gateUp.RowLength / 2) ? "dy must be [T, I] of the dtype of gateUp" : null;
+        if (problem is not null) throw Checks.Failure("SwiGlu.Backward", problem, ("dGateUp", dGateUp), ("dy", dy), ("gateUp", gateUp));
+
+        FloatSpan result = new(dGateUp), gradient = new(dy), input = new(gateUp);
+        int width = (int)gateUp.RowLength / 2;
+        for (int t = 0; t < gateUp.D0; t++)
+        {
+            for (int i = 0; i < width; i++)
+            {
+                int gateAt = (2 * t * width) + i, upAt = gateAt + width;
+                float gate = input[gateAt], up = input[upAt], d = gradient[(t * width) + i];
+                float sigmoid = 1 / (1 + MathF.Exp(-gate));
+                result[gateAt] = d * up * sigmoid * (1 + (gate * (1 - sigmoid)));
+                result[upAt] = d * gate * sigmoid;
+            }
+        }
+    }
+}

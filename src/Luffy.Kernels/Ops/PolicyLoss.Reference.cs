@@ -1,0 +1,169 @@
+using System.Runtime.InteropServices;
+
+namespace Luffy.Kernels;
+
+/// <summary>
+/// The specification of <see cref="IPolicyLoss"/>: one row of logits at a time through <see cref="LogSoftmax"/> and
+/// <see cref="PolicyObjective"/>, then softmax's gradient back through the head.
+/// </summary>
+public sealed class PolicyLossReference : IPolicyLoss
+{
+    private const int StatisticCount = 8;
+    private readonly RowBuffer _hidden = new();
+    private readonly RowBuffer _weight = new();
+
+    /// <summary>Bytes of row buffers held.</summary>
+    public long WorkspaceBytes => _hidden.Bytes + _weight.Bytes;
+
+    /// <inheritdoc/>
+    public long ScratchBytes(long rows, long hiddenSize, long vocabulary, DType dtype) => (vocabulary + hiddenSize) * sizeof(float);
+
+    /// <inheritdoc/>
+    public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature, in Tensor scratch)
+    {
+        Check("PolicyLoss.LogProb", statistics, hidden, head.Values, targets, temperature, scratch);
+        ReadOnlySpan<int> ids = targets.AsSpan<int>();
+        Span<float> result = statistics.AsSpan<float>();
+        result.Clear();
+        Span<float> z = LogitRow(scratch, head.Values);
+        for (int r = 0; r < ids.Length; r++)
+        {
+            (float logSumExp, float entropy) = Logits(z, hidden, head.Values, r, temperature);
+            result[Index(TokenStatistic.LogProb, r, ids.Length)] = z[ids[r]] - logSumExp;
+            result[Index(TokenStatistic.Entropy, r, ids.Length)] = entropy;
+            result[Index(TokenStatistic.LogSumExp, r, ids.Length)] = logSumExp;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void ForwardBackward(in Tensor dHidden, in Tensor dHead, in Tensor statistics, in Tensor hidden, in LinearWeight head,
+        in PolicyTokens tokens, in PolicyLossOptions options, in Tensor scratch)
+    {
+        const string operation = "PolicyLoss.ForwardBackward";
+        Check(operation, statistics, hidden, head.Values, tokens.Targets, options.Temperature, scratch);
+        CheckTokens(operation, dHidden, dHead, hidden, head.Values, tokens, options);
+        LogProb(statistics, hidden, head, tokens.Targets, options.Temperature, scratch);
+
+        ReadOnlySpan<int> ids = tokens.Targets.AsSpan<int>(), offPolicy = tokens.OffPolicy.AsSpan<int>();
+        ReadOnlySpan<float> advantages = tokens.Advantages.AsSpan<float>(), old = tokens.OldLogProbs.AsSpan<float>(),
+            weights = tokens.Weights.AsSpan<float>(), behavior = tokens.BehaviorLogProbs.AsSpan<float>(),
+            reference = tokens.ReferenceLogProbs.AsSpan<float>();
+        Span<float> result = statistics.AsSpan<float>();
+        FloatSpan hiddenGradient = new(dHidden);
+        Span<float> z = LogitRow(scratch, head.Values), sum = HiddenRow(scratch, head.Values);
+        for (int r = 0; r < ids.Length; r++)
+        {
+            float logProb = result[Index(TokenStatistic.LogProb, r, ids.Length)];
+            TokenObjective term = PolicyObjective.Evaluate(logProb, old[r], advantages[r], offPolicy[r] != 0,
+                behavior.IsEmpty ? double.NaN : behavior[r], options);
+            (double kl, double klGradient) = reference.IsEmpty ? (0, 0) : PolicyObjective.Kl(logProb, reference[r], options.KlEstimator);
+            result[Index(TokenStatistic.PolicyLoss, r, ids.Length)] = (float)term.Loss;
+            result[Index(TokenStatistic.Weight, r, ids.Length)] = (float)term.Weight;
+            result[Index(TokenStatistic.PolicyGradient, r, ids.Length)] = (float)term.Gradient;
+            result[Index(TokenStatistic.Kl, r, ids.Length)] = (float)kl;
+            result[Index(TokenStatistic.Clipped, r, ids.Length)] = (int)term.Clip;
+
+            // Selected, not multiplied: a token that is out must not turn an infinity into a NaN.
+            sum.Clear();
+            if (weights[r] != 0)
+            {
+                double gradient = term.Gradient + (options.KlCoefficient == 0 ? 0 : options.KlCoefficient * klGradient);
+                (float logSumExp, float entropy) = Logits(z, hidden, head.Values, r, options.Temperature);
+                LogitGradient(z, ids[r], logSumExp, entropy, (float)gradient, options.EntropyCoefficient, weights[r] / options.Temperature);
+                BackwardRow(sum, dHead, z, hidden, head.Values, r);
+            }
+
+            hiddenGradient.Write(r * sum.Length, sum);
+        }
+    }
+
+    /// <summary>
+    /// Overwrites scaled logits with the loss's gradient by the raw logits: scale·(g·(1[v = target] − p_v) + c·p_v·(ln p_v + H)), where
+    /// the second term is −c times dH/dz_v = −p_v·(ln p_v + H).
+    /// </summary>
+    private static void LogitGradient(Span<float> z, int target, float logSumExp, float entropy, float gradient, float entropyCoefficient, float scale)
+    {
+        for (int v = 0; v < z.Length; v++)
+        {
+            float logP = z[v] - logSumExp, p = MathF.Exp(logP);
+            float value = gradient * ((v == target ? 1 : 0) - p);
+            if (entropyCoefficient != 0 && p != 0) value += entropyCoefficient * p * (logP + entropy);
+            z[v] = scale * value;
+        }
+    }
+
+    /// <summary>sum[h] += Σ_v dz[v]·head[v, h] over ascending v; dHead[v, :] += dz[v]·hidden[r, :].</summary>
+    private void BackwardRow(Span<float> sum, in Tensor dHead, ReadOnlySpan<float> dz, in Tensor hidden, in Tensor head, int row)
+    {
+        int width = sum.Length;
+        FloatSpan weights = new(head);
+        Span<float> headGradient = dHead.AsSpan<float>(), buffer = _weight.Take(width);
+        ReadOnlySpan<float> hiddenRow = new FloatSpan(hidden).Read(row * width, width, _hidden.Take(width));
+        for (int v = 0; v < dz.Length; v++)
+        {
+            LinearReference.AddScaled(sum, dz[v], weights.Read(v * width, width, buffer));
+            LinearReference.AddScaled(headGradient.Slice(v * width, width), dz[v], hiddenRow);
+        }
+    }
+
+    /// <summary>One row of scaled logits, and its log-sum-exp and entropy.</summary>
+    private (float LogSumExp, float Entropy) Logits(Span<float> z, in Tensor hidden, in Tensor head, int row, float temperature)
+    {
+        int width = (int)head.RowLength;
+        FloatSpan weights = new(head);
+        Span<float> buffer = _weight.Take(width);
+        ReadOnlySpan<float> hiddenRow = new FloatSpan(hidden).Read(row * width, width, _hidden.Take(width));
+        for (int v = 0; v < z.Length; v++) z[v] = LinearReference.Dot(hiddenRow, weights.Read(v * width, width, buffer));
+        LogSoftmax.Scale(z, temperature);
+        return LogSoftmax.Row(z);
+    }
+
+    private static int Index(TokenStatistic statistic, int row, int rows) => ((int)statistic * rows) + row;
+
+    private static Span<float> LogitRow(in Tensor scratch, in Tensor head) =>
+        MemoryMarshal.Cast<byte, float>(scratch.AsSpan<byte>())[..(int)head.D0];
+
+    private static Span<float> HiddenRow(in Tensor scratch, in Tensor head) =>
+        MemoryMarshal.Cast<byte, float>(scratch.AsSpan<byte>()).Slice((int)head.D0, (int)head.RowLength);
+
+    private void Check(string operation, in Tensor statistics, in Tensor hidden, in Tensor head, in Tensor targets, float temperature, in Tensor scratch)
+    {
+        long rows = targets.Exists ? targets.Length : 0;
+        string? problem =
+            !Checks.IsFloat(head) ? "head must be f32 or bf16 [V, H]" :
+            !Checks.IsMatrix(hidden, head.DType, rows, head.RowLength) ? "hidden must be [R, H] of the dtype of head" :
+            !Checks.IsVector(targets, DType.I32, rows) ? "targets must be i32 [R]" :
+            !Checks.IsMatrix(statistics, DType.F32, StatisticCount, rows) ? "statistics must be f32 [8, R]" :
+            !(temperature > 0) ? "the temperature must be positive" :
+            !Checks.IsBytes(scratch, ScratchBytes(rows, head.RowLength, head.D0, head.DType)) ? "scratch is too small" : null;
+        if (problem is not null)
+        {
+            throw Checks.Failure(operation, $"{problem}; temperature {temperature}", ("statistics", statistics), ("hidden", hidden), ("head", head),
+                ("targets", targets), ("scratch", scratch));
+        }
+
+        Checks.Range(operation, "targets", targets.AsSpan<int>(), head.D0);
+    }
+
+    private static void CheckTokens(string operation, in Tensor dHidden, in Tensor dHead, in Tensor hidden, in Tensor head,
+        in PolicyTokens tokens, in PolicyLossOptions options)
+    {
+        long rows = tokens.Targets.Length;
+        string? problem =
+            !Checks.IsMatrix(dHidden, hidden.DType, rows, hidden.RowLength) ? "dHidden must have the shape and dtype of hidden" :
+            !Checks.IsMatrix(dHead, DType.F32, head.D0, head.RowLength) ? "dHead must be f32 [V, H]" :
+            !Checks.IsVector(tokens.Advantages, DType.F32, rows) ? "advantages must be f32 [R]" :
+            !Checks.IsVector(tokens.OldLogProbs, DType.F32, rows) ? "old log-probs must be f32 [R]" :
+            !Checks.IsVector(tokens.OffPolicy, DType.I32, rows) ? "offPolicy must be i32 [R]" :
+            !Checks.IsVector(tokens.Weights, DType.F32, rows) ? "weights must be f32 [R]" :
+            tokens.BehaviorLogProbs.Exists && !Checks.IsVector(tokens.BehaviorLogProbs, DType.F32, rows) ? "behavior log-probs must be f32 [R]" :
+            tokens.ReferenceLogProbs.Exists && !Checks.IsVector(tokens.ReferenceLogProbs, DType.F32, rows) ? "reference log-probs must be f32 [R]" :
+            options.KlCoefficient != 0 && !tokens.ReferenceLogProbs.Exists ? "a KL coefficient needs reference log-probs" :
+            !Enum.IsDefined(options.OffPolicyShaping) || !Enum.IsDefined(options.OnPolicyShaping) ? "unknown shaping" :
+            !Enum.IsDefined(options.KlEstimator) ? "unknown KL estimator" : null;
+        if (problem is null) return;
+        throw Checks.Failure(operation, problem, ("dHidden", dHidden), ("dHead", dHead), ("hidden", hidden), ("head", head),
+            ("advantages", tokens.Advantages), ("oldLogProbs", tokens.OldLogProbs), ("offPolicy", tokens.OffPolicy), ("weights", tokens.Weights),
+            ("behaviorLogProbs", tokens.BehaviorLogProbs), ("referenceLogProbs", tokens.ReferenceLogProbs));
+    }
+}

@@ -1,0 +1,139 @@
+namespace Luffy.Kernels;
+
+/// <summary>Why a token's policy term has no gradient. Values are those that <see cref="TokenStatistic.Clipped"/> reports.</summary>
+public enum PolicyClip
+{
+    /// <summary>It has one.</summary>
+    None = 0,
+
+    /// <summary>PPO's clip is active: the clipped loss is the larger.</summary>
+    Ratio = 1,
+
+    /// <summary>The upper bound of the off-policy weight.</summary>
+    UpperBound = 2,
+
+    /// <summary>The lower bound of the off-policy weight.</summary>
+    LowerBound = 3,
+
+    /// <summary>The token is more probable than <see cref="PolicyLossOptions.MaxProbability"/>.</summary>
+    TooProbable = 4,
+}
+
+/// <summary>The policy term of one token, before its weight.</summary>
+/// <param name="Loss">−A·w, or its clipped form.</param>
+/// <param name="Weight">w, after its bounds.</param>
+/// <param name="Gradient">d Loss / d ln π.</param>
+/// <param name="Clip">Why the gradient is zero, if for one of these reasons.</param>
+public readonly record struct TokenObjective(double Loss, double Weight, double Gradient, PolicyClip Clip);
+
+/// <summary>
+/// The mixed-policy objective of one token as a function of its log-prob (Yan et al., "Learning to Reason under Off-Policy Guidance",
+/// arXiv 2504.14945 §3.2–3.3; PPO's clip from arXiv 1707.06347 §3 with DAPO's upper ε, arXiv 2503.14476 §3.1). It is pure and in f64:
+/// the gradient check differentiates exactly this.
+/// </summary>
+public static class PolicyObjective
+{
+    /// <summary>Keeps a recorded teacher probability of 0 from dividing, as the authors' code does.</summary>
+    private const double BehaviorFloor = 1e-6;
+
+    /// <summary>The policy term of a token, chosen by its kind: the branch not taken is not computed, so it cannot overflow into a NaN.</summary>
+    /// <param name="logProb">ln π(token).</param>
+    /// <param name="oldLogProb">ln π_old, for sampled tokens; NaN means the current one as a constant: ratio 1.</param>
+    /// <param name="advantage">A. With A = 0 the term is exactly 0, however large the weight.</param>
+    /// <param name="offPolicy">True for a demonstration's token.</param>
+    /// <param name="behaviorLogProb">ln q of the teacher for demonstration tokens, NaN where not recorded.</param>
+    /// <param name="options">Settings.</param>
+    public static TokenObjective Evaluate(double logProb, double oldLogProb, double advantage, bool offPolicy, double behaviorLogProb,
+        in PolicyLossOptions options)
+    {
+        (double weight, double slope, PolicyClip clip) = offPolicy
+            ? OffPolicyWeight(logProb, behaviorLogProb, options)
+            : OnPolicyWeight(logProb, oldLogProb, options);
+        if (options.MaxProbability < 1 && Math.Exp(logProb) > options.MaxProbability)
+            return new TokenObjective(0, weight, 0, PolicyClip.TooProbable);
+        if (advantage == 0) return new TokenObjective(0, weight, 0, clip);
+
+        double loss = -advantage * weight;
+        double gradient = slope == 0 ? 0 : -advantage * slope;
+        if (!offPolicy && options.Clip)
+        {
+            double clipped = -advantage * Math.Clamp(weight, 1 - (double)options.Epsilon, 1 + (double)options.EpsilonHigh);
+            if (clipped > loss) return new TokenObjective(clipped, weight, 0, PolicyClip.Ratio);
+        }
+
+        return new TokenObjective(loss, weight, gradient, clip);
+    }
+
+    /// <summary>KL(π ‖ π_ref) of one token and its derivative by ln π, with r = ln π_ref − ln π.</summary>
+    public static (double Kl, double Gradient) Kl(double logProb, double referenceLogProb, KlEstimator estimator)
+    {
+        double r = referenceLogProb - logProb;
+        return estimator switch
+        {
+            KlEstimator.K1 => (-r, 1),
+            KlEstimator.K2 => (r * r / 2, -r),
+            KlEstimator.K3 => (Math.Exp(r) - r - 1, 1 - Math.Exp(r)),
+            _ => throw new LuffyKernelException("PolicyLoss", $"unknown KL estimator {estimator}"),
+        };
+    }
+
+    /// <summary>w of a sampled token and dw/d ln π: the shaping of ρ = π/π_old.</summary>
+    private static (double Weight, double Slope, PolicyClip Clip) OnPolicyWeight(double logProb, double oldLogProb, in PolicyLossOptions options)
+    {
+        double old = double.IsNaN(oldLogProb) ? logProb : oldLogProb;
+        if (options.OnPolicyShaping == PolicyShaping.Regularized)
+        {
+            // f(p)/f(p_old) with f(p) = p/(p+γ), written so that two tiny probabilities do not become 0/0.
+            double gamma = options.OnPolicyGamma, p = Math.Exp(logProb);
+            double weight = Math.Exp(logProb - old) * (Math.Exp(old) + gamma) / (p + gamma);
+            return (weight, weight * gamma / (p + gamma), PolicyClip.None);
+        }
+
+        (double w, double slope) = Shape(logProb - old, options.OnPolicyShaping, options.OnPolicyExponent, options.OnPolicyLogProbWeight);
+        return (w, slope, PolicyClip.None);
+    }
+
+    /// <summary>w of a demonstration's token and dw/d ln π: the shaping of p, or p/q where the teacher's q is recorded; then its bounds.</summary>
+    private static (double Weight, double Slope, PolicyClip Clip) OffPolicyWeight(double logProb, double behaviorLogProb, in PolicyLossOptions options)
+    {
+        double weight, slope;
+        if (!double.IsNaN(behaviorLogProb))
+        {
+            weight = slope = Math.Exp(logProb) / (Math.Exp(behaviorLogProb) + BehaviorFloor);
+        }
+        else if (options.OffPolicyShaping == PolicyShaping.Regularized)
+        {
+            double gamma = options.OffPolicyGamma, p = Math.Exp(logProb);
+            weight = p / (p + gamma);
+            slope = gamma * p / ((p + gamma) * (p + gamma));
+        }
+        else
+        {
+            (weight, slope) = Shape(logProb, options.OffPolicyShaping, options.OffPolicyExponent, options.OffPolicyLogProbWeight);
+        }
+
+        if (weight > options.OffPolicyMaxWeight) return (options.OffPolicyMaxWeight, 0, PolicyClip.UpperBound);
+        if (weight < options.OffPolicyMinWeight) return (options.OffPolicyMinWeight, 0, PolicyClip.LowerBound);
+        return (weight, slope, PolicyClip.None);
+    }
+
+    /// <summary>The shapings that are the same function of ln x for x = p and x = ρ, and their derivatives by ln x.</summary>
+    private static (double Weight, double Slope) Shape(double logX, PolicyShaping shaping, double exponent, double logProbWeight)
+    {
+        switch (shaping)
+        {
+            case PolicyShaping.None:
+                return (Math.Exp(logX), Math.Exp(logX));
+            case PolicyShaping.SquareRoot:
+                return (Math.Exp(logX / 2), Math.Exp(logX / 2) / 2);
+            case PolicyShaping.Power:
+                return (Math.Exp(exponent * logX), exponent * Math.Exp(exponent * logX));
+            case PolicyShaping.LogProb:
+                return (logProbWeight * logX, logProbWeight);
+            case PolicyShaping.ProbPlusLogProb:
+                return (Math.Exp(logX) + (logProbWeight * logX), Math.Exp(logX) + logProbWeight);
+            default:
+                throw new LuffyKernelException("PolicyLoss", $"unknown shaping {shaping}");
+        }
+    }
+}
