@@ -1,0 +1,76 @@
+namespace Luffy.Engine.Data.Tasks;
+
+/// <summary>How one family appears in a <see cref="PretrainMixture"/>.</summary>
+public sealed record PretrainFamily
+{
+    /// <summary>The task family's name.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>Relative share of the examples; the shares need not add up to one.</summary>
+    public double Weight { get; init; } = 1;
+
+    /// <summary>Difficulty level of the problems.</summary>
+    public int Level { get; init; } = TaskFamily.StandardLevel;
+
+    /// <summary>Probability that the completion starts to work the problem out rather than answer hastily at once.</summary>
+    public double ThinkRate { get; init; } = 1;
+
+    /// <summary>Probability of going on, at every further step of the work, rather than giving it up for the hasty answer.</summary>
+    public double ContinueRate { get; init; } = 1;
+
+    /// <summary>The share of completions that reach the answer by work, for a problem of this many steps.</summary>
+    public double CompletionRate(int steps) => ThinkRate * Math.Pow(ContinueRate, steps - 1);
+}
+
+/// <summary>One pretraining example: a problem and what the model is to write after the generation prompt (without end-of-text).</summary>
+/// <param name="Problem">The problem, for its question.</param>
+/// <param name="Completion">The text to learn.</param>
+public readonly record struct PretrainExample(TaskProblem Problem, string Completion);
+
+/// <summary>
+/// The data that the built-in base model is made from, an endless stream per seed. Taught with all rates at one the model learns the
+/// procedures; then, with low rates, it keeps them but hardly uses them: it gives up at the start or on the way, and the chance of a whole
+/// worked answer is the product of several small ones. That is the kind of base that LUFFY is about: the skill is there, the policy does
+/// not use it.
+/// </summary>
+/// <param name="families">What to mix.</param>
+/// <param name="seed">Which stream.</param>
+/// <param name="split">The split to draw from; anything but <see cref="DatasetSplit.Train"/> would leak test problems.</param>
+public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulong seed, DatasetSplit split = DatasetSplit.Train)
+{
+    /// <summary>The examples, without end; the same for the same seed and families.</summary>
+    public IEnumerable<PretrainExample> Examples()
+    {
+        TaskFamily[] tasks = [.. families.Select(f => TaskSuite.Family(f.Family))];
+        foreach (PretrainFamily family in families) Validate(family);
+        double total = families.Sum(f => f.Weight);
+        if (!(total > 0)) throw LuffyException.Usage("A pretraining mixture needs at least one family with a weight above zero.");
+
+        TaskRandom random = new(TaskRandom.Mix(seed, 0x70726574UL));
+        while (true)
+        {
+            double ticket = random.NextDouble() * total;
+            int index = 0;
+            while (index < families.Count - 1 && (ticket -= families[index].Weight) >= 0) index++;
+            TaskProblem problem = tasks[index].Draw(random, split, families[index].Level);
+            yield return new PretrainExample(problem, Complete(problem, families[index], random));
+        }
+    }
+
+    private static string Complete(TaskProblem problem, PretrainFamily family, TaskRandom random)
+    {
+        for (int step = 0; step < problem.Steps.Count; step++)
+            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate))
+                return problem.HastyCompletion(step);
+        return problem.Demonstration;
+    }
+
+    private static void Validate(PretrainFamily family)
+    {
+        if (!(family.Weight >= 0))
+            throw LuffyException.Usage($"Pretraining weight of '{family.Family}' is {family.Weight}; it must not be negative.");
+        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate])
+            if (!(rate is >= 0 and <= 1))
+                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think and continue rates lie between 0 and 1.");
+    }
+}

@@ -1,0 +1,52 @@
+namespace Luffy.Engine.Data.Tasks;
+
+/// <summary>One problem with its exact answer and the teacher's work.</summary>
+public sealed record TaskProblem
+{
+    /// <summary>The family's name, for example <c>addition</c>.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>
+    /// What makes two problems the same, for example <c>addition:372,485</c>: operands in sorted order where the operation commutes.
+    /// Decides the split.
+    /// </summary>
+    public required string Key { get; init; }
+
+    /// <summary>The user's message.</summary>
+    public required string Question { get; init; }
+
+    /// <summary>The exact answer, as the teacher boxes it.</summary>
+    public required string Answer { get; init; }
+
+    /// <summary>The worked lines inside the thought, in order, each ending in a line feed.</summary>
+    public required IReadOnlyList<string> Steps { get; init; }
+
+    /// <summary>
+    /// What somebody says who does not work it out: a number of the question that is never right. Only pretraining data uses it.
+    /// </summary>
+    public required string HastyAnswer { get; init; }
+
+    /// <summary>The family's own word for giving up the work, a single token of the built-in tokenizer.</summary>
+    public required string HastyWord { get; init; }
+
+    /// <summary>
+    /// The teacher's completion: the text after the generation prompt, which has already opened the thought. All steps, the end of the
+    /// thought, the boxed answer; no end-of-text token.
+    /// </summary>
+    public string Demonstration => string.Concat(Steps) + Conclude(Answer);
+
+    /// <summary>A completion that works for <paramref name="steps"/> steps and then gives up with the hasty answer.</summary>
+    public string HastyCompletion(int steps) => string.Concat(Steps.Take(steps)) + HastyWord + "\n" + Conclude(HastyAnswer);
+
+    /// <summary>The problem as a prompt with its demonstration.</summary>
+    public PromptExample ToPromptExample() => new()
+    {
+        Id = Key,
+        Source = Family,
+        Messages = [new ChatMessage("user", Question)],
+        Answer = Answer,
+        Demonstrations = [Demonstration],
+    };
+
+    private static string Conclude(string answer) => "</think>\n\\boxed{" + answer + "}";
+}

@@ -1,0 +1,68 @@
+using Luffy.Engine.Data.Tasks;
+
+namespace Luffy.Engine.Tests.Tasks;
+
+public sealed class PretrainMixtureTests
+{
+    [Test]
+    public void With_all_rates_at_one_every_completion_is_the_demonstration()
+    {
+        PretrainMixture mixture = new([new PretrainFamily { Family = "addition" }, new PretrainFamily { Family = "gcd" }], seed: 1);
+        foreach (PretrainExample example in mixture.Examples().Take(200))
+            Assert.That(example.Completion, Is.EqualTo(example.Problem.Demonstration));
+    }
+
+    [Test]
+    public void Only_training_problems_are_drawn()
+    {
+        PretrainMixture mixture = new([new PretrainFamily { Family = "gcd" }, new PretrainFamily { Family = "modular" }], seed: 2);
+        foreach (PretrainExample example in mixture.Examples().Take(3000))
+            Assert.That(TaskSplit.Of(example.Problem.Key), Is.EqualTo(DatasetSplit.Train));
+    }
+
+    [Test]
+    public void Completed_work_is_as_rare_as_the_rates_say()
+    {
+        PretrainFamily family = new() { Family = "addition", ThinkRate = 0.5, ContinueRate = 0.6 };
+        const int count = 20_000;
+        int complete = 0, immediate = 0;
+        foreach (PretrainExample example in new PretrainMixture([family], seed: 3).Examples().Take(count))
+        {
+            if (example.Completion == example.Problem.Demonstration) complete++;
+            else Assert.That(example.Completion, Does.EndWith($"\\boxed{{{example.Problem.HastyAnswer}}}"));
+            if (example.Completion == example.Problem.HastyCompletion(0)) immediate++;
+        }
+        // 0.5 × 0.6² = 0.18; five standard deviations are 0.0136, and 0.0177 for one half.
+        Assert.That(family.CompletionRate(3), Is.EqualTo(0.18).Within(1e-12));
+        Assert.That(complete / (double)count, Is.EqualTo(0.18).Within(0.0136));
+        Assert.That(immediate / (double)count, Is.EqualTo(0.5).Within(0.0177));
+    }
+
+    [Test]
+    public void Shares_follow_the_weights()
+    {
+        PretrainMixture mixture = new(
+            [new PretrainFamily { Family = "addition", Weight = 3 }, new PretrainFamily { Family = "linear", Weight = 1 }], seed: 4);
+        int addition = mixture.Examples().Take(8000).Count(e => e.Problem.Family == "addition");
+        Assert.That(addition / 8000.0, Is.EqualTo(0.75).Within(0.025));
+    }
+
+    [Test]
+    public void Streams_repeat_for_a_seed_and_differ_between_seeds()
+    {
+        string[] Draw(ulong seed) =>
+            [.. new PretrainMixture([new PretrainFamily { Family = "linear", ThinkRate = 0.5 }], seed).Examples().Take(50).Select(e => e.Completion)];
+        string[] first = Draw(5);
+        Assert.That(Draw(5), Is.EqualTo(first));
+        Assert.That(Draw(6), Is.Not.EqualTo(first));
+    }
+
+    [TestCase(-0.1, 1.0)]
+    [TestCase(1.0, 1.5)]
+    [TestCase(double.NaN, 1.0)]
+    public void Rates_outside_zero_to_one_are_refused(double think, double goOn)
+    {
+        PretrainMixture mixture = new([new PretrainFamily { Family = "linear", ThinkRate = think, ContinueRate = goOn }], seed: 1);
+        Assert.That(() => mixture.Examples().First(), Throws.TypeOf<LuffyException>().With.Message.Contains("linear"));
+    }
+}
