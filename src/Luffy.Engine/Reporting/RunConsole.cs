@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using Spectre.Console;
+
+namespace Luffy.Engine.Reporting;
+
+/// <summary>
+/// Where a run talks to people: on a terminal a progress bar with the time left stays below the lines; elsewhere there are plain lines.
+/// Everything goes to the writer that was given (standard error), because results have standard output to themselves.
+/// </summary>
+public sealed class RunConsole
+{
+    private readonly IAnsiConsole _console;
+    private readonly bool _live;
+    private readonly bool _quiet;
+
+    /// <summary>Makes a console over any writer.</summary>
+    /// <param name="writer">Where lines go.</param>
+    /// <param name="live">Whether the writer is a terminal that can redraw a bar.</param>
+    /// <param name="quiet">Whether to say nothing but warnings.</param>
+    public RunConsole(TextWriter writer, bool live, bool quiet)
+    {
+        _live = live;
+        _quiet = quiet;
+        _console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = live ? AnsiSupport.Yes : AnsiSupport.No,
+            ColorSystem = live ? ColorSystemSupport.Detect : ColorSystemSupport.NoColors,
+            Interactive = live ? InteractionSupport.Yes : InteractionSupport.No,
+            Out = new AnsiConsoleOutput(writer),
+        });
+        if (!live)
+            _console.Profile.Width = 1000;
+    }
+
+    /// <summary>The console on standard error.</summary>
+    public static RunConsole StandardError(bool quiet) =>
+        new(Console.Error, live: !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null), quiet);
+
+    /// <summary>Says a line unless quiet.</summary>
+    public void Say(string line)
+    {
+        if (!_quiet)
+            _console.WriteLine(line);
+    }
+
+    /// <summary>Says a line in any case.</summary>
+    public void Warn(string line) => _console.WriteLine($"warning: {line}");
+
+    /// <summary>Prints one step as a line.</summary>
+    public void Step(StepMetrics metrics, int totalSteps) => Say(StepLine.Format(metrics, totalSteps));
+
+    /// <summary>Prints what the model wrote, a few rows of a step.</summary>
+    public void Completions(int step, IEnumerable<RolloutRecord> rows)
+    {
+        foreach (RolloutRecord row in rows)
+        {
+            Say($"  ┌ step {step}, {row.DataSource}, {(row.Source == "off" ? "demonstration" : "sample")}, reward {row.Reward:0.##}");
+            foreach (string line in row.Prompt.Trim().Split('\n'))
+                Say("  │ " + line);
+            foreach (string line in row.Text.Trim().Split('\n'))
+                Say("  │   " + line);
+            Say("  └");
+        }
+    }
+
+    /// <summary>Prints a table of results.</summary>
+    public void Table(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy> after)
+    {
+        if (_live && !_quiet)
+            _console.Write(AccuracyTable.ToSpectre(before, after));
+        else
+            Say(AccuracyTable.ToText(before, after).TrimEnd('\n'));
+    }
+
+    /// <summary>Does a piece of work under a progress bar where the console has one.</summary>
+    /// <param name="title">What is being done, in a word or two.</param>
+    /// <param name="total">How many parts the whole has.</param>
+    /// <param name="alreadyDone">How many were done before, in an earlier run.</param>
+    /// <param name="work">The work; it reports each part.</param>
+    public void Track(string title, int total, int alreadyDone, Action<IProgressTracker> work)
+    {
+        if (!_live || _quiet)
+        {
+            work(new NoTracker());
+            return;
+        }
+        Progress progress = _console.Progress().AutoClear(true).HideCompleted(true)
+            .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left });
+        // Drawn when a part is done and no oftener: a thread that redraws would take time from the work.
+        progress.AutoRefresh = false;
+        progress.Start(context => work(new BarTracker(context, title, total, alreadyDone)));
+    }
+
+    private sealed class NoTracker : IProgressTracker
+    {
+        public void Report(int done)
+        {
+        }
+    }
+
+    private sealed class BarTracker : IProgressTracker
+    {
+        private readonly ProgressContext _context;
+        private readonly ProgressTask _task;
+        private readonly string _title;
+        private readonly int _alreadyDone;
+        private readonly Stopwatch _watch = Stopwatch.StartNew();
+
+        public BarTracker(ProgressContext context, string title, int total, int alreadyDone)
+        {
+            (_context, _title, _alreadyDone) = (context, title, alreadyDone);
+            _task = context.AddTask(Markup.Escape(title), maxValue: total);
+            Report(alreadyDone);
+        }
+
+        public void Report(int done)
+        {
+            _task.Value = done;
+            string left = "";
+            if (done > _alreadyDone)
+            {
+                TimeSpan rest = _watch.Elapsed * ((_task.MaxValue - done) / (done - _alreadyDone));
+                left = $", {StepLine.FormatDuration(rest)} left";
+            }
+            _task.Description = Markup.Escape($"{_title} {done}/{(int)_task.MaxValue}{left}");
+            _context.Refresh();
+        }
+    }
+}

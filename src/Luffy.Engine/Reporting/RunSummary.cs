@@ -1,0 +1,71 @@
+using System.Text.Json;
+using Luffy.Engine.Checkpoint;
+
+namespace Luffy.Engine.Reporting;
+
+/// <summary>summary.json: what a finished run comes down to.</summary>
+public sealed record RunSummary
+{
+    /// <summary>How the policy was trained.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>The seed.</summary>
+    public required long Seed { get; init; }
+
+    /// <summary>Steps made.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>Seconds in steps, over all parts of a resumed run.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>Tokens trained on and sampled.</summary>
+    public required long Tokens { get; init; }
+
+    /// <summary>Tokens for each of those seconds.</summary>
+    public double TokensPerSecond => Seconds > 0 ? Tokens / Seconds : 0;
+
+    /// <summary>The largest resident set of the process.</summary>
+    public required long PeakMemoryBytes { get; init; }
+
+    /// <summary>What the plan foretold.</summary>
+    public required long PlannedMemoryBytes { get; init; }
+
+    /// <summary>The largest difference between a token's log-prob when sampled and when trained on.</summary>
+    public double? MaxSamplingLogpDifference { get; init; }
+
+    /// <summary>Greedy accuracy by family before the first step, with id_mean and ood_mean; null where it was not measured.</summary>
+    public OrderedDictionary<string, double>? AccuracyBefore { get; init; }
+
+    /// <summary>Greedy accuracy by family after the last step, with id_mean and ood_mean.</summary>
+    public OrderedDictionary<string, double>? AccuracyAfter { get; init; }
+
+    /// <summary>k of the sampled accuracies.</summary>
+    public int? EvalSamples { get; init; }
+
+    /// <summary>avg@k by family before the first step.</summary>
+    public OrderedDictionary<string, double>? AvgAtKBefore { get; init; }
+
+    /// <summary>avg@k by family after the last step.</summary>
+    public OrderedDictionary<string, double>? AvgAtKAfter { get; init; }
+
+    /// <summary>Takes the accuracies from two measurements; before may be null.</summary>
+    public RunSummary WithAccuracy(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy>? after)
+    {
+        bool sampled = after?.Any(f => f.Samples > 0) == true;
+        return this with
+        {
+            AccuracyBefore = before is null ? null : FamilyAccuracy.ByFamily(before, f => f.Greedy),
+            AccuracyAfter = after is null ? null : FamilyAccuracy.ByFamily(after, f => f.Greedy),
+            EvalSamples = sampled ? after!.Max(f => f.Samples) : null,
+            AvgAtKBefore = sampled && before is not null ? FamilyAccuracy.ByFamily(before, f => f.AverageAtK) : null,
+            AvgAtKAfter = sampled ? FamilyAccuracy.ByFamily(after!, f => f.AverageAtK) : null,
+        };
+    }
+
+    /// <summary>The JSON text.</summary>
+    public string ToJson() => JsonSerializer.Serialize(this, JsonLines.Indented) + "\n";
+
+    /// <summary>Writes it; the file appears whole or not at all.</summary>
+    /// <exception cref="LuffyException">It cannot be written.</exception>
+    public void Save(string path) => AtomicFile.WriteAllText(path, ToJson());
+}
