@@ -1,0 +1,86 @@
+using Luffy.Kernels.Native;
+
+namespace Luffy.Kernels;
+
+/// <summary>Chooses a backend: an ordered list, the first that works wins, and one that is asked for by name works or is an error.</summary>
+public static class Backends
+{
+    /// <summary>Forces a backend, as <c>--backend</c> does.</summary>
+    public const string BackendVariable = "LUFFY_BACKEND";
+
+    /// <summary>Forces the instructions of the cpu backend.</summary>
+    public const string IsaVariable = "LUFFY_CPU_ISA";
+
+    private const string Operation = "backend";
+
+    /// <summary>Every name that can be asked for, best first.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["cuda", "ilgpu", "cpu", "reference"];
+
+    /// <summary>The ISA names of the cpu backend, best first.</summary>
+    public static IReadOnlyList<string> CpuIsas { get; } = ["avx512bf16", "avx512", "avx2"];
+
+    /// <summary>The backend that the options or the environment ask for, else the first that works here.</summary>
+    /// <exception cref="LuffyKernelException">A name or ISA is unknown, or what was asked for does not work here; the message says why.</exception>
+    public static IBackend Create(BackendOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        string? name = Chosen(options.Name, BackendVariable), isa = Chosen(options.Isa, IsaVariable);
+        if (name is not null && !Names.Contains(name))
+            throw new LuffyKernelException(Operation, $"'{name}' is not a backend; choose auto, {string.Join(", ", Names)}");
+        if (isa is not null && !CpuIsas.Contains(isa))
+            throw new LuffyKernelException(Operation, $"'{isa}' is not an instruction set of the cpu backend; choose {string.Join(", ", CpuIsas)}");
+        if (name is not null and not "cpu" && options.Isa is not null)
+            throw new LuffyKernelException(Operation, $"an instruction set ('{isa}') is for the cpu backend, not for '{name}'");
+
+        // Instructions that were asked for exist in one backend only: to go on to another would be the silent fallback that nobody wants.
+        name ??= isa is null ? null : "cpu";
+        if (name is not null) return Open(name, isa, options.Threads);
+        List<string> reasons = [];
+        foreach (string candidate in Names)
+        {
+            try
+            {
+                return Open(candidate, null, options.Threads);
+            }
+            catch (LuffyKernelException exception)
+            {
+                reasons.Add(exception.Message);
+            }
+        }
+
+        throw new LuffyKernelException(Operation, string.Join("; ", reasons));
+    }
+
+    /// <summary>Tries every backend, best first. For people: the <c>devices</c> command.</summary>
+    public static IReadOnlyList<BackendProbe> Probe()
+    {
+        List<BackendProbe> probes = [];
+        foreach (string name in Names)
+        {
+            try
+            {
+                using IBackend backend = Open(name, null, threads: 0);
+                probes.Add(new BackendProbe(name, true, backend.Description));
+            }
+            catch (LuffyKernelException exception)
+            {
+                probes.Add(new BackendProbe(name, false, exception.Message));
+            }
+        }
+
+        return probes;
+    }
+
+    private static IBackend Open(string name, string? isa, int threads) => name switch
+    {
+        "cpu" => new NativeBackend("cpu", isa, threads),
+        "reference" => new ReferenceBackend(),
+        _ => throw new LuffyKernelException($"backend '{name}'", "not part of this build"),
+    };
+
+    private static string? Chosen(string? option, string variable)
+    {
+        string? value = string.IsNullOrEmpty(option) ? Environment.GetEnvironmentVariable(variable) : option;
+        return string.IsNullOrEmpty(value) || value == "auto" ? null : value;
+    }
+}
