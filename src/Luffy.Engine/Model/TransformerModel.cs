@@ -1,0 +1,83 @@
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Model;
+
+/// <summary>
+/// A Qwen2 or Llama decoder: forward and backward over packed tokens. There is one forward pass; training, scoring, prefill and decoding
+/// all walk it and differ in the <see cref="AttentionKeys"/> alone.
+/// </summary>
+public sealed partial class TransformerModel : IDisposable
+{
+    private readonly IBackend _backend;
+    private readonly AttentionShape _attention;
+    private readonly DeviceBuffer _ropeBuffer;
+    private readonly Tensor _ropeTable;
+
+    /// <summary>Prepares the rotary table for contexts of up to <paramref name="maxLength"/> tokens.</summary>
+    /// <exception cref="LuffyException">The model's window is shorter.</exception>
+    public TransformerModel(IBackend backend, TransformerConfig config, int maxLength)
+    {
+        if (maxLength > config.MaxPositions)
+        {
+            throw new LuffyException($"a context of {maxLength} tokens does not fit the model's window of {config.MaxPositions} " +
+                "(max_position_embeddings in config.json); lower max_prompt_length or max_completion_length");
+        }
+
+        (_backend, Config, MaxLength) = (backend, config, maxLength);
+        _attention = ActivationPlan.AttentionOf(config);
+        _ropeBuffer = backend.Allocate("rotary table", RopeBytes(config, maxLength));
+        _ropeTable = _ropeBuffer.View(0, DType.F32, maxLength, config.HeadDim);
+        backend.Upload<float>(_ropeTable, RopeTable.Create(config, maxLength));
+    }
+
+    /// <summary>The architecture.</summary>
+    public TransformerConfig Config { get; }
+
+    /// <summary>Longest context that this instance is prepared for.</summary>
+    public int MaxLength { get; }
+
+    /// <summary>Bytes of the rotary table.</summary>
+    public static long RopeBytes(TransformerConfig config, int maxLength) => (long)maxLength * config.HeadDim * 4;
+
+    /// <summary>
+    /// Runs the tokens of <paramref name="a"/> through the model; <see cref="ActivationSet.Final"/> then holds the normed hidden states [T, H].
+    /// </summary>
+    public void Forward(ParameterSet parameters, ActivationSet a, AttentionKeys keys)
+    {
+        _backend.Embedding.Forward(a.Residual(0), parameters.Weight(parameters.Layout.Embedding), a.Ids);
+        for (int l = 0; l < Config.Layers; l++)
+        {
+            LayerParameters p = parameters.Layout.Layers[l];
+            LayerActivations layer = a.Layer(l);
+            Tensor norm = parameters.Weight(p.AttentionNorm);
+            if (l == 0)
+                _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(0), norm, Config.RmsNormEpsilon);
+            else
+                _backend.RmsNorm.AddForward(layer.AttentionInput, a.Residual(l), layer.AttentionRstd, a.Layer(l - 1).Middle, a.Delta, norm, Config.RmsNormEpsilon);
+            LayerForward(parameters, p, l, a, layer, keys);
+            _backend.Linear.Forward(a.Delta, layer.MlpHidden, parameters.Matrix(p.Down));
+        }
+
+        _backend.RmsNorm.AddForward(a.Final, a.Residual(Config.Layers), a.FinalRstd, a.Layer(Config.Layers - 1).Middle, a.Delta,
+            parameters.Weight(parameters.Layout.FinalNorm), Config.RmsNormEpsilon);
+    }
+
+    /// <summary>Gathers the final hidden states of the rows whose output is wanted: [R, H] in <see cref="ActivationSet.OutputHidden"/>.</summary>
+    public void GatherOutputs(ActivationSet a) => _backend.Embedding.Forward(a.OutputHidden, a.Final, a.OutputIndices);
+
+    /// <inheritdoc/>
+    public void Dispose() => _ropeBuffer.Dispose();
+
+    // From the normed attention input to the activated feed-forward layer; the part that recompute runs a second time.
+    private void LayerForward(ParameterSet parameters, LayerParameters p, int index, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
+    {
+        Tensor bias = p.QkvBias is null ? default : parameters.Weight(p.QkvBias);
+        _backend.Linear.Forward(layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength), layer.AttentionInput, parameters.Matrix(p.Qkv), bias);
+        _backend.Rope.Forward(layer.Qkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
+        keys.Attend(index, layer.AttentionOutput, layer.LogSumExp, layer.Qkv);
+        _backend.Linear.Forward(a.Delta, layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength), parameters.Matrix(p.Output));
+        _backend.RmsNorm.AddForward(layer.MlpInput, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Weight(p.MlpNorm), Config.RmsNormEpsilon);
+        _backend.Linear.Forward(layer.GateUp, layer.MlpInput, parameters.Matrix(p.GateUp));
+        _backend.SwiGlu.Forward(layer.MlpHidden, layer.GateUp);
+    }
+}
