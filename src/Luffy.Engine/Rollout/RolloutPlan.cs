@@ -1,0 +1,33 @@
+using Luffy.Engine.Model;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Rollout;
+
+/// <summary>Sizes of a <see cref="RolloutEngine"/>.</summary>
+/// <param name="Batch">Sequences decoded at once.</param>
+/// <param name="MaxPromptTokens">Longest prompt.</param>
+/// <param name="MaxNewTokens">Longest completion.</param>
+public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewTokens)
+{
+    /// <summary>Prompt tokens of one prefill call, over several prompts.</summary>
+    public int PrefillTokens => Math.Max(Math.Max(MaxPromptTokens, Batch), 1024);
+
+    /// <summary>Longest context. The last token drawn is never read again.</summary>
+    public int MaxLength => MaxPromptTokens + MaxNewTokens - 1;
+
+    /// <summary>Enough that every sequence of a full batch can grow to the end: nothing is ever evicted.</summary>
+    public int CachePages => Batch * KvCache.PagesFor(MaxLength);
+
+    /// <summary>The activations of both phases; they share one set.</summary>
+    public ActivationShape Shape => new()
+    {
+        Tokens = PrefillTokens,
+        Sequences = Batch,
+        MaxLength = MaxLength,
+        OutputRows = Batch,
+        Paged = true,
+    };
+
+    /// <summary>Plans the activations.</summary>
+    public ActivationPlan Activations(IBackend backend, TransformerConfig config, DType dtype) => new(backend, config, dtype, Shape);
+}
