@@ -53,7 +53,7 @@ public sealed class RolloutEngine : IDisposable
     /// <param name="onCompletion">Receives each completion as it ends, in an order that depends on their lengths.</param>
     /// <param name="observer">Receives each token as it is drawn.</param>
     /// <param name="cancellation">Checked between decoding steps.</param>
-    public void Run(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, RolloutOptions options, Action<Completion> onCompletion,
+    public void Run(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, GenerationOptions options, Action<Completion> onCompletion,
         TokenObserver? observer = null, CancellationToken cancellation = default)
     {
         foreach (RolloutRequest r in requests) Check(r, options);
@@ -80,7 +80,7 @@ public sealed class RolloutEngine : IDisposable
     }
 
     /// <summary>All completions, ordered by request and sample.</summary>
-    public IReadOnlyList<Completion> Run(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, RolloutOptions options,
+    public IReadOnlyList<Completion> Run(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, GenerationOptions options,
         CancellationToken cancellation = default)
     {
         var completions = new List<Completion>();
@@ -92,7 +92,7 @@ public sealed class RolloutEngine : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _cache.Dispose();
 
-    private void Check(RolloutRequest request, RolloutOptions options)
+    private void Check(RolloutRequest request, GenerationOptions options)
     {
         int limit = request.MaxNewTokens > 0 ? request.MaxNewTokens : options.MaxNewTokens;
         if (request.PromptIds.Length == 0) throw new LuffyException("a prompt without tokens cannot be completed; give at least one token");
@@ -275,12 +275,12 @@ public sealed class RolloutEngine : IDisposable
         return page;
     }
 
-    private sealed class RunState(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, RolloutOptions options, Action<Completion> onCompletion,
+    private sealed class RunState(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, GenerationOptions options, Action<Completion> onCompletion,
         TokenObserver? observer)
     {
         public ParameterSet Parameters => parameters;
         public IReadOnlyList<RolloutRequest> Requests => requests;
-        public RolloutOptions Options => options;
+        public GenerationOptions Options => options;
         public Action<Completion> OnCompletion => onCompletion;
         public TokenObserver? Observer => observer;
         public int Next { get; private set; }

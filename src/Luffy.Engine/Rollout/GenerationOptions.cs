@@ -3,7 +3,7 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rollout;
 
 /// <summary>How completions are sampled.</summary>
-public sealed record RolloutOptions
+public sealed record GenerationOptions
 {
     /// <summary>Temperature, filters and seed.</summary>
     public required SamplingOptions Sampling { get; init; }
@@ -30,7 +30,7 @@ public enum FinishReason
 /// <param name="PromptKey">Identifies the prompt to the random generator; the same key, sample, position and seed give the same draw.</param>
 /// <param name="Samples">How many completions.</param>
 /// <param name="FirstSample">Number of the first sample.</param>
-/// <param name="MaxNewTokens">Longest completion of this request; 0 takes that of <see cref="RolloutOptions"/>.</param>
+/// <param name="MaxNewTokens">Longest completion of this request; 0 takes that of <see cref="GenerationOptions"/>.</param>
 public sealed record RolloutRequest(int[] PromptIds, int PromptKey, int Samples, int FirstSample = 0, int MaxNewTokens = 0);
 
 /// <summary>One sampled completion.</summary>

@@ -1,0 +1,78 @@
+using Luffy.Engine.Model;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Optim;
+
+/// <summary>What one update did.</summary>
+/// <param name="GradientNorm">Global L2 norm before clipping.</param>
+/// <param name="Applied">False where the gradients held NaN or infinity: the weights are untouched.</param>
+public readonly record struct UpdateResult(double GradientNorm, bool Applied);
+
+/// <summary>
+/// AdamW over a <see cref="ParameterSet"/> with clipping by the global norm. Norms and biases do not decay, as Hugging Face's Trainer has it.
+/// </summary>
+public sealed class AdamWOptimizer : IDisposable
+{
+    private readonly IBackend _backend;
+    private readonly DeviceBuffer _buffer;
+    private readonly Tensor _norm, _scratch;
+
+    /// <summary>Prepares the optimiser.</summary>
+    public AdamWOptimizer(IBackend backend, ParameterLayout layout, double beta1, double beta2, double epsilon, double weightDecay, double maxGradientNorm)
+    {
+        _backend = backend;
+        (Beta1, Beta2, Epsilon, WeightDecay, MaxGradientNorm) = (beta1, beta2, epsilon, weightDecay, maxGradientNorm);
+        _buffer = backend.Allocate("gradient norm", Bytes(backend, layout));
+        _norm = _buffer.View(0, DType.F32, 1);
+        _scratch = _buffer.View(64, DType.U8, backend.AdamW.SquaredNormScratchBytes(layout.Length));
+    }
+
+    public double Beta1 { get; }
+    public double Beta2 { get; }
+    public double Epsilon { get; }
+    public double WeightDecay { get; }
+
+    /// <summary>Gradients are scaled down to this global norm; 0 means never.</summary>
+    public double MaxGradientNorm { get; }
+
+    /// <summary>Updates made; part of the trainer's saved state.</summary>
+    public long Updates { get; set; }
+
+    /// <summary>Bytes of its own buffer, for the memory plan.</summary>
+    public static long Bytes(IBackend backend, ParameterLayout layout) => 64 + backend.AdamW.SquaredNormScratchBytes(layout.Length);
+
+    /// <summary>Clips, updates the master weights and the moments, and renews the weights that the model computes with.</summary>
+    public UpdateResult Update(ParameterSet parameters, double learningRate)
+    {
+        double norm = GradientNorm(parameters);
+        if (!double.IsFinite(norm)) return new UpdateResult(norm, false);
+        // PyTorch's clip_grad_norm_ adds the same 1e-6.
+        double scale = MaxGradientNorm > 0 ? Math.Min(1, MaxGradientNorm / (norm + 1e-6)) : 1;
+        Updates++;
+        foreach (Parameter p in parameters.Layout.All)
+        {
+            var options = new AdamWOptions((float)learningRate, (float)Beta1, (float)Beta2, (float)Epsilon,
+                p.IsVector ? 0 : (float)WeightDecay, Updates, (float)scale);
+            Tensor weights = parameters.DType == DType.F32 ? default : ParameterSet.Slice(parameters.Weights, p);
+            _backend.AdamW.Update(Flat(weights), Flat(ParameterSet.Slice(parameters.Master, p)), Flat(ParameterSet.Slice(parameters.FirstMoments, p)),
+                Flat(ParameterSet.Slice(parameters.SecondMoments, p)), Flat(ParameterSet.Slice(parameters.Gradients, p)), options);
+        }
+
+        parameters.Pack();
+        return new UpdateResult(norm, true);
+    }
+
+    /// <summary>Global L2 norm of the gradients, summed in a fixed order.</summary>
+    public double GradientNorm(ParameterSet parameters)
+    {
+        Span<float> host = stackalloc float[1];
+        _backend.AdamW.SquaredNorm(_norm, parameters.Gradients, _scratch);
+        _backend.Download(_norm, host);
+        return Math.Sqrt(host[0]);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _buffer.Dispose();
+
+    private static Tensor Flat(in Tensor tensor) => tensor.Exists ? tensor.Reshape(tensor.Length) : tensor;
+}

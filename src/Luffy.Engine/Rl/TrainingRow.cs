@@ -1,0 +1,41 @@
+namespace Luffy.Engine.Rl;
+
+/// <summary>
+/// One sequence to learn from: a prompt and its response. The response's first <see cref="OffPolicyTokens"/> tokens come from a demonstration
+/// (all of them in a demonstration row, the given beginning in a row that continues a prefix, none in a sampled row).
+/// </summary>
+public sealed record TrainingRow
+{
+    /// <summary>Prompt and response, end-of-text included where it was reached.</summary>
+    public required int[] Ids { get; init; }
+
+    /// <summary>Tokens of the prompt; at least 1.</summary>
+    public required int PromptLength { get; init; }
+
+    /// <summary>Leading response tokens that were not sampled by the policy.</summary>
+    public int OffPolicyTokens { get; init; }
+
+    /// <summary>One advantage for all tokens of the row.</summary>
+    public float Advantage { get; init; }
+
+    /// <summary>ln π_old of each response token at the training temperature; null or NaN means the current one, ratio exactly 1.</summary>
+    public float[]? OldLogProbs { get; init; }
+
+    /// <summary>ln q of the teacher for each response token, where recorded; NaN elsewhere.</summary>
+    public float[]? BehaviorLogProbs { get; init; }
+
+    /// <summary>ln π_ref of each response token; needed by the KL term.</summary>
+    public float[]? ReferenceLogProbs { get; init; }
+
+    /// <summary>True takes the row out of the loss and out of its denominators (a truncated completion, where so configured).</summary>
+    public bool Masked { get; init; }
+
+    /// <summary>Tokens of the response.</summary>
+    public int ResponseLength => Ids.Length - PromptLength;
+
+    /// <summary>True where the whole response is a demonstration.</summary>
+    public bool IsDemonstration => OffPolicyTokens > 0 && OffPolicyTokens == ResponseLength;
+
+    /// <summary>Tokens that pass through the model: the last one is only predicted.</summary>
+    public int InputTokens => Ids.Length - 1;
+}
