@@ -35,6 +35,9 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>Gradients are scaled down to this global norm; 0 means never.</summary>
     public double MaxGradientNorm { get; }
 
+    /// <summary>True where norms and biases decay too, as torch.optim.AdamW does unless told otherwise.</summary>
+    public bool DecayVectors { get; init; }
+
     /// <summary>Updates made; part of the trainer's saved state.</summary>
     public long Updates { get; set; }
 
@@ -52,7 +55,7 @@ public sealed class AdamWOptimizer : IDisposable
         foreach (Parameter p in parameters.Layout.All)
         {
             var options = new AdamWOptions((float)learningRate, (float)Beta1, (float)Beta2, (float)Epsilon,
-                p.IsVector ? 0 : (float)WeightDecay, Updates, (float)scale);
+                p.IsVector && !DecayVectors ? 0 : (float)WeightDecay, Updates, (float)scale);
             Tensor weights = parameters.DType == DType.F32 ? default : ParameterSet.Slice(parameters.Weights, p);
             _backend.AdamW.Update(Flat(weights), Flat(ParameterSet.Slice(parameters.Master, p)), Flat(ParameterSet.Slice(parameters.FirstMoments, p)),
                 Flat(ParameterSet.Slice(parameters.SecondMoments, p)), Flat(ParameterSet.Slice(parameters.Gradients, p)), options);
