@@ -1,4 +1,5 @@
 using Luffy.Kernels;
+using Microsoft.Win32.SafeHandles;
 
 namespace Luffy.Engine.Checkpoint;
 
@@ -35,7 +36,7 @@ public static class AtomicDirectory
         {
             TryDelete(temporary);
             if (replaced is not null && !Directory.Exists(full)) Directory.Move(replaced, full);
-            if (StorageErrors.IsStorageError(e)) throw StorageErrors.Writing(path, e);
+            if (StorageErrors.Renamed(path, temporary, e) is { } sentence) throw sentence;
             throw;
         }
         if (replaced is not null) TryDelete(replaced);
@@ -63,16 +64,16 @@ public static class AtomicDirectory
     {
         if (!Directory.Exists(parent)) return;
         foreach (string directory in Directory.GetDirectories(parent, AtomicFile.TemporaryPrefix + "*")) TryDelete(directory);
-        foreach (string file in Directory.GetFiles(parent, AtomicFile.TemporaryPrefix + "*")) File.Delete(file);
+        foreach (string file in Directory.GetFiles(parent, AtomicFile.TemporaryPrefix + "*")) AtomicFile.TryDelete(file);
     }
 
     private static void FlushTree(string directory)
     {
         foreach (string file in Directory.GetFiles(directory))
         {
-            // Opening for writing is what makes a flush possible on every platform; the contents are not touched.
-            using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite);
-            stream.Flush(flushToDisk: true);
+            // Windows flushes only what is open for writing; elsewhere reading is enough, also for a file that is read-only.
+            using SafeFileHandle handle = File.OpenHandle(file, FileMode.Open, OperatingSystem.IsWindows() ? FileAccess.ReadWrite : FileAccess.Read);
+            RandomAccess.FlushToDisk(handle);
         }
         foreach (string child in Directory.GetDirectories(directory)) FlushTree(child);
         FileSystemSync.FlushDirectory(directory);

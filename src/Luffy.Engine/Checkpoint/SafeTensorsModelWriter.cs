@@ -15,13 +15,17 @@ public static class SafeTensorsModelWriter
     /// </summary>
     /// <returns>The names of the files written, the index included.</returns>
     /// <exception cref="LuffyException">A file cannot be written.</exception>
-    public static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes = long.MaxValue)
+    public static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes = long.MaxValue) =>
+        Write(directory, tensors, maximumShardBytes, (path, shard) => SafeTensorsWriter.WriteFile(path, shard));
+
+    internal static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes,
+        Action<string, IReadOnlyList<TensorSource>> writeFile)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(maximumShardBytes, 1);
         List<List<TensorSource>> shards = Split(tensors, maximumShardBytes);
         if (shards.Count <= 1)
         {
-            SafeTensorsWriter.WriteFile(Path.Combine(directory, SafeTensorsModel.FileName), tensors);
+            writeFile(Path.Combine(directory, SafeTensorsModel.FileName), tensors);
             return [SafeTensorsModel.FileName];
         }
 
@@ -30,7 +34,7 @@ public static class SafeTensorsModelWriter
         for (int i = 0; i < shards.Count; i++)
         {
             string name = $"model-{i + 1:d5}-of-{shards.Count:d5}.safetensors";
-            SafeTensorsWriter.WriteFile(Path.Combine(directory, name), shards[i]);
+            writeFile(Path.Combine(directory, name), shards[i]);
             foreach (TensorSource tensor in shards[i]) map[tensor.Name] = name;
             names.Add(name);
         }

@@ -4,7 +4,7 @@ namespace Luffy.Engine.Checkpoint;
 
 /// <summary>
 /// Writes one safetensors file as a stream: the header first, from names, types and shapes, then the tensors in that order, whole or in
-/// pieces. Ends with <see cref="Complete"/>, which flushes to the disk. Not atomic by itself: see <see cref="AtomicFile"/>.
+/// pieces. Ends with <see cref="Complete"/>, which flushes to the disk; disposed before that, the unfinished file is deleted.
 /// </summary>
 public sealed class SafeTensorsWriter : IDisposable
 {
@@ -16,6 +16,7 @@ public sealed class SafeTensorsWriter : IDisposable
     private readonly IReadOnlyList<TensorSource> _tensors;
     private int _index;
     private long _remaining;
+    private bool _complete;
 
     private SafeTensorsWriter(string path, FileStream stream, IReadOnlyList<TensorSource> tensors)
     {
@@ -52,12 +53,18 @@ public sealed class SafeTensorsWriter : IDisposable
         catch (Exception e) when (StorageErrors.IsStorageError(e))
         {
             stream?.Dispose();
+            AtomicFile.TryDelete(path);
             throw StorageErrors.Writing(path, e);
         }
     }
 
-    /// <summary>Writes a whole file: every tensor in order, then <see cref="Complete"/>.</summary>
-    public static void WriteFile(string path, IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <summary>Writes a whole file, atomically (see <see cref="AtomicFile"/>): every tensor in order.</summary>
+    /// <exception cref="LuffyException">The file cannot be written; what was there before is untouched.</exception>
+    public static void WriteFile(string path, IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        AtomicFile.Replace(path, temporary => WriteInPlace(temporary, tensors, metadata));
+
+    /// <summary>Writes a whole file under its name at once, for directories that are not yet visible under theirs.</summary>
+    internal static void WriteInPlace(string path, IReadOnlyList<TensorSource> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         using SafeTensorsWriter writer = Create(path, tensors, metadata);
         foreach (TensorSource tensor in tensors) tensor.WriteTo(writer);
@@ -112,6 +119,7 @@ public sealed class SafeTensorsWriter : IDisposable
         {
             throw StorageErrors.Writing(_path, e);
         }
+        _complete = true;
     }
 
     private TensorSource Expect(string name, int elements)
@@ -148,6 +156,10 @@ public sealed class SafeTensorsWriter : IDisposable
         }
     }
 
-    /// <summary>Closes the file, complete or not.</summary>
-    public void Dispose() => _stream.Dispose();
+    /// <summary>Closes the file, and deletes it where it is not complete.</summary>
+    public void Dispose()
+    {
+        _stream.Dispose();
+        if (!_complete) AtomicFile.TryDelete(_path);
+    }
 }

@@ -25,6 +25,15 @@ internal static class StorageErrors
         return new LuffyException($"{path}: cannot be written ({Reason(e)}); nothing half-written was left behind; {advice}.", 1, e);
     }
 
+    /// <summary>An error of writing at or below <paramref name="temporary"/>, told about the name that the user knows; null for any other.</summary>
+    public static LuffyException? Renamed(string path, string temporary, Exception e) => e switch
+    {
+        _ when IsStorageError(e) => Writing(path, e),
+        LuffyException { InnerException: { } inner } when IsStorageError(inner) && e.Message.StartsWith(temporary, StringComparison.Ordinal)
+            => Writing(path, inner),
+        _ => null,
+    };
+
     // .NET on Unix puts errno into HResult: ENOSPC is 28 and EDQUOT is 122 on Linux; on Windows ERROR_DISK_FULL is 0x70. A failed
     // preallocation carries no number, only its (never translated) message.
     private static bool IsDiskFull(Exception e) => e is IOException
