@@ -11,7 +11,6 @@ say "building"
 build_native "${LUFFY_CMAKE_PRESET:-release}"
 need_dotnet
 quietly build/tests/build.log dotnet build Luffy.sln -c Release --nologo -v quiet
-export LUFFY_NATIVE_DIR="${LUFFY_NATIVE_DIR:-$root/build/native}"
 
 passed=0 failed=0 skipped=0
 

@@ -1,1 +1,3 @@
-return 0;
+using Luffy.Cli;
+
+return await CommandLine.RunAsync(args, Streams.Standard());

@@ -33,7 +33,7 @@ public sealed record DataOptions
     /// <summary>Put before every conversation that has no system message of its own.</summary>
     public string? SystemPrompt { get; init; }
 
-    /// <summary>The chat template's name, instead of the one that the model directory brings.</summary>
+    /// <summary>A Jinja template, or the path of a file with one, instead of the one that the model directory brings.</summary>
     public string? ChatTemplate { get; init; }
 
     /// <summary>Longer prompts are left out at load and counted. In tokens.</summary>

@@ -1,0 +1,105 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.Runtime.InteropServices;
+using Luffy.Cli.Commands;
+using Luffy.Engine;
+using Luffy.Kernels;
+
+namespace Luffy.Cli;
+
+/// <summary>Parses arguments, runs a command, and turns whatever happens into an exit code and at most one sentence.</summary>
+internal static class CommandLine
+{
+    public const int Done = 0;
+    public const int Failed = 1;
+    public const int WrongUsage = 2;
+    public const int Interrupted = 130;
+
+    /// <summary>Set to 1 to see stack traces.</summary>
+    private const string DebugVariable = "LUFFY_DEBUG";
+
+    public static RootCommand Create(Streams streams)
+    {
+        var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
+        {
+            TokenizeCommand.Create(streams),
+        };
+        root.SetAction(result =>
+        {
+            new HelpAction().Invoke(result);
+            return WrongUsage;
+        });
+        return root;
+    }
+
+    public static async Task<int> RunAsync(IReadOnlyList<string> arguments, Streams streams)
+    {
+        // An argument that begins with @ is text, not the name of a file with arguments: prompts may begin with anything.
+        ParseResult parsed = Create(streams).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (string message in parsed.Errors.Select(e => e.Message).Distinct())
+                await streams.Error.WriteLineAsync($"luffy: {message}");
+            await streams.Error.WriteLineAsync($"See '{CommandPath(parsed)} --help'.");
+            return WrongUsage;
+        }
+        using var interruption = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = Cancelling(PosixSignal.SIGINT, interruption, streams);
+        using PosixSignalRegistration terminate = Cancelling(PosixSignal.SIGTERM, interruption, streams);
+        int code = await InvokeAsync(parsed, streams, interruption.Token);
+        return code;
+    }
+
+    private static async Task<int> InvokeAsync(ParseResult parsed, Streams streams, CancellationToken cancellation)
+    {
+        var configuration = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = streams.Out,
+            Error = streams.Error,
+        };
+        try
+        {
+            int code = await parsed.InvokeAsync(configuration, cancellation);
+            await streams.Out.FlushAsync(CancellationToken.None);
+            return code;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            await streams.Error.WriteLineAsync("luffy: interrupted");
+            return Interrupted;
+        }
+        catch (Exception e) when (e is LuffyException or LuffyKernelException or IOException or UnauthorizedAccessException)
+        {
+            await streams.Error.WriteLineAsync(Debugging ? e.ToString() : $"luffy: {e.Message}");
+            return e is LuffyException known ? known.ExitCode : Failed;
+        }
+        catch (Exception e)
+        {
+            await streams.Error.WriteLineAsync(Debugging
+                ? e.ToString()
+                : $"luffy: this should not have happened: {e.GetType().Name}: {e.Message} Run again with {DebugVariable}=1 for the details, and please report them.");
+            return Failed;
+        }
+    }
+
+    private static bool Debugging => Environment.GetEnvironmentVariable(DebugVariable) == "1";
+
+    private static string CommandPath(ParseResult parsed)
+    {
+        string name = parsed.CommandResult.Command.Name;
+        return parsed.CommandResult.Command is RootCommand ? "luffy" : $"luffy {name}";
+    }
+
+    /// <summary>The first signal asks the command to save and stop; the second ends the process at once.</summary>
+    private static PosixSignalRegistration Cancelling(PosixSignal signal, CancellationTokenSource source, Streams streams) =>
+        PosixSignalRegistration.Create(signal, context =>
+        {
+            if (source.IsCancellationRequested)
+                Environment.Exit(Interrupted);
+            context.Cancel = true;
+            streams.Error.WriteLine("luffy: stopping as soon as the state is saved; once more to stop at once");
+            source.Cancel();
+        });
+}

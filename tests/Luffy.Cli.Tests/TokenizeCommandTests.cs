@@ -1,0 +1,56 @@
+namespace Luffy.Cli.Tests;
+
+public sealed class TokenizeCommandTests
+{
+    private string _folder = "";
+
+    /// <summary>A tokenizer of the 256 bytes and one end-of-text token; ids are the places in GPT-2's byte alphabet's order of bytes.</summary>
+    [OneTimeSetUp]
+    public void WriteTokenizer()
+    {
+        _folder = Directory.CreateTempSubdirectory("luffy-test-").FullName;
+        IEnumerable<string> letters = Enumerable.Range(0, 256).Select(b => $"{System.Text.Json.JsonSerializer.Serialize(Engine.Text.ByteAlphabet.ToLetter((byte)b).ToString())}:{b}");
+        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), $$$"""
+            {"version":"1.0","added_tokens":[{"id":256,"content":"<|end|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
+             "normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false},
+             "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
+             "model":{"type":"BPE","vocab":{ {{{string.Join(',', letters)}}}  },
+             "merges":[]}}
+            """);
+        File.WriteAllText(Path.Combine(_folder, "tokenizer_config.json"), """{"eos_token":"<|end|>"}""");
+    }
+
+    [OneTimeTearDown]
+    public void RemoveTokenizer() => Directory.Delete(_folder, recursive: true);
+
+    [Test]
+    public async Task Lines_become_lines_of_ids_and_back()
+    {
+        (int code, string ids, string error) = await Shell.RunAsync("Hi!\n\né<|end|>", "tokenize", "--tokenizer", _folder);
+        Assert.That((code, ids, error), Is.EqualTo((0, "72 105 33\n\n195 169 256\n", "")));
+        (code, string text, _) = await Shell.RunAsync(ids, "tokenize", "--tokenizer", _folder, "--decode");
+        Assert.That((code, text), Is.EqualTo((0, "Hi!\n\né<|end|>\n")));
+    }
+
+    [Test]
+    public async Task Any_text_can_pass_as_json()
+    {
+        const string Line = """{"text":"a\nb \"q\" é\u0000"}""";
+        (int code, string ids, _) = await Shell.RunAsync(Line + "\n", "tokenize", "--tokenizer", _folder, "--jsonl");
+        Assert.That((code, ids), Is.EqualTo((0, """{"ids":[97,10,98,32,34,113,34,32,195,169,0]}""" + "\n")));
+        (code, string text, _) = await Shell.RunAsync(ids, "tokenize", "--tokenizer", _folder, "--jsonl", "--decode");
+        Assert.That((code, text), Is.EqualTo((0, Line + "\n")));
+    }
+
+    [TestCase("1 2 x", "--decode", "standard input:1: found 'x', expected an id.")]
+    [TestCase("1\n257", "--decode", "standard input:2: found 257, expected an id from 0 to 256.")]
+    [TestCase("{\"text\":1}", "--jsonl", "standard input:1: found 1, expected a text in \"text\".")]
+    [TestCase("{\"tex", "--jsonl", "standard input:1, byte 5: this is not valid JSON")]
+    [TestCase("[1]", "--jsonl", "standard input:1: found [1], expected an object with a text in \"text\".")]
+    public async Task A_bad_line_is_named(string input, string option, string message)
+    {
+        (int code, _, string error) = await Shell.RunAsync(input, "tokenize", "--tokenizer", _folder, option);
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(error, Does.StartWith("luffy: " + message));
+    }
+}
