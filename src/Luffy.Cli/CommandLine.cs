@@ -23,6 +23,7 @@ internal static class CommandLine
         var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
         {
             TokenizeCommand.Create(streams),
+            DevicesCommand.Create(streams),
         };
         root.SetAction(result =>
         {

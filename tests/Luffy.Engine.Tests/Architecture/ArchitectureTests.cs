@@ -123,7 +123,7 @@ public sealed partial class ArchitectureTests
     [GeneratedRegex(@"\bLuffy\.(Engine|Cli)\b")]
     private static partial Regex UpperRooms();
 
-    [GeneratedRegex(@"^\s*public\s+((static|sealed|abstract|partial|readonly|ref|unsafe)\s+)*(class|record|struct|interface|enum|delegate)\b")]
+    [GeneratedRegex(@"^\s*public\s+((static|sealed|abstract|partial|readonly|ref|unsafe)\s+)*(class|record|struct|interface|enum|delegate(?!\*))\b")]
     private static partial Regex PublicType();
 
     [GeneratedRegex(@"(?<![\w.])/(work|farm|root)/")]
