@@ -10,5 +10,6 @@ build_native
 need_dotnet
 case "$(uname -m)" in aarch64 | arm64) arch=arm64 ;; *) arch=x64 ;; esac
 case "$(uname -s)" in Darwin) os=osx ;; *) os=linux ;; esac
-dotnet publish "$root/src/Luffy.Cli" -c Release -r "$os-$arch" --self-contained -p:PublishSingleFile=true -o "$output" --nologo -v quiet
+dotnet publish "$root/src/Luffy.Cli" -c Release -r "$os-$arch" --self-contained -p:PublishSingleFile=true \
+  -p:DebugType=embedded -p:PublishDocumentationFiles=false -o "$output" --nologo -v quiet
 ls -l "$output/luffy"
