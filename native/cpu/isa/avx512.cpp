@@ -1,0 +1,21 @@
+// The kernels for avx512. Everything but the table is local to this object: see runtime.h.
+#include "../kernels.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+namespace luffy {
+namespace {
+
+#include "../simd/avx512.h"
+#include "../simd/math.h"
+#include "../simd/elements.h"
+#include "../ops/kernels.inl"
+
+constexpr Kernels table = make_kernels("avx512");
+
+} // namespace
+
+const Kernels* avx512_kernels() { return &table; }
+
+} // namespace luffy

@@ -1,0 +1,63 @@
+// All kernels of one instruction set, and their table.
+
+#include "parallel.inl"
+#include "memory.inl"
+#include "embedding.inl"
+#include "gemm.inl"
+#include "linear.inl"
+#include "rms_norm.inl"
+#include "rope.inl"
+#include "swiglu.inl"
+#include "attention/tiles.inl"
+#include "attention/forward.inl"
+#include "attention/backward.inl"
+#include "attention/cache.inl"
+#include "log_sum_exp.inl"
+#include "policy_loss.inl"
+#include "sampling.inl"
+#include "adamw.inl"
+
+inline int64_t linear_workspace_bytes() { return gemm_workspace_bytes; }
+
+constexpr Kernels make_kernels(const char* isa) {
+    Kernels k{};
+    k.isa = isa;
+    k.copy[LF_F32][LF_F32] = copy_elements<float, float>;
+    k.copy[LF_F32][LF_BF16] = copy_elements<float, bf16>;
+    k.copy[LF_BF16][LF_F32] = copy_elements<bf16, float>;
+    k.copy[LF_BF16][LF_BF16] = copy_elements<bf16, bf16>;
+    k.zero = zero_bytes;
+    k.embedding_forward = embedding_forward;
+    k.embedding_backward[LF_F32][LF_F32] = embedding_backward<float, float>;
+    k.embedding_backward[LF_F32][LF_BF16] = embedding_backward<float, bf16>;
+    k.embedding_backward[LF_BF16][LF_BF16] = embedding_backward<bf16, bf16>;
+    k.linear_workspace_bytes = linear_workspace_bytes;
+    k.attention_backward_scratch = attention_backward_scratch;
+    k.attention_copy_pages = attention_copy_pages;
+    k.attention_workspace_bytes = attention_workspace_bytes;
+    k.sampling_scratch = sampling_scratch;
+    k.sample = sample;
+    k.squared_norm_scratch = squared_norm_scratch;
+    k.squared_norm = squared_norm;
+    const auto by_storage = [](auto& entry, auto f32, auto bf16_storage) {
+        entry[LF_F32] = f32;
+        entry[LF_BF16] = bf16_storage;
+    };
+    by_storage(k.linear_packed_bytes, linear_packed_bytes<float>, linear_packed_bytes<bf16>);
+    by_storage(k.linear_pack, linear_pack<float>, linear_pack<bf16>);
+    by_storage(k.linear_forward, linear_forward<float>, linear_forward<bf16>);
+    by_storage(k.linear_backward_input, linear_backward_input<float>, linear_backward_input<bf16>);
+    by_storage(k.linear_backward_weight, linear_backward_weight<float>, linear_backward_weight<bf16>);
+    by_storage(k.rms_norm_forward, rms_norm_forward<float>, rms_norm_forward<bf16>);
+    by_storage(k.rms_norm_backward, rms_norm_backward<float>, rms_norm_backward<bf16>);
+    by_storage(k.rope, rope<float>, rope<bf16>);
+    by_storage(k.attention_forward, attention_forward<float>, attention_forward<bf16>);
+    by_storage(k.attention_backward, attention_backward<float>, attention_backward<bf16>);
+    by_storage(k.attention_store, attention_store<float>, attention_store<bf16>);
+    by_storage(k.swiglu_forward, swiglu_forward<float>, swiglu_forward<bf16>);
+    by_storage(k.swiglu_backward, swiglu_backward<float>, swiglu_backward<bf16>);
+    by_storage(k.policy_loss_scratch, policy_loss_scratch<float>, policy_loss_scratch<bf16>);
+    by_storage(k.policy_loss, policy_loss<float>, policy_loss<bf16>);
+    by_storage(k.adamw_update, adamw_update<float>, adamw_update<bf16>);
+    return k;
+}

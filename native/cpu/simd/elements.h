@@ -1,0 +1,50 @@
+// How a matrix product reads its operands. A "unit" is one 32-bit lane of a packed tile: one f32 element, or a pair of bf16
+// elements where the processor multiplies pairs.
+
+struct F32Element {
+    using Storage = float;
+    using Panel = float;           // element of a packed B panel
+    static constexpr int step = 1; // elements of a unit
+    static constexpr int dtype = LF_F32;
+    static Vector multiply_add(Vector a, Vector b, Vector c) { return fma(a, b, c); }
+    // Lane i = unit i of p; zero beyond `elements`.
+    static Vector load_units(const float* p, int elements) { return elements >= W ? load(p) : load(p, Part{elements}); }
+    // Lane i = unit (low[i], high[i]).
+    template <class P> static Vector load_column(const float* low, const float*, P part) { return load(low, part); }
+};
+
+// bf16 storage, f32 arithmetic.
+struct WidenedElement {
+    using Storage = bf16;
+    using Panel = bf16;
+    static constexpr int step = 1;
+    static constexpr int dtype = LF_BF16;
+    static Vector multiply_add(Vector a, Vector b, Vector c) { return fma(a, b, c); }
+    static Vector load_units(const bf16* p, int elements) { return elements >= W ? load(p) : load(p, Part{elements}); }
+    template <class P> static Vector load_column(const bf16* low, const bf16*, P part) { return load(low, part); }
+};
+
+#if defined(__AVX512BF16__)
+// Pairs of bf16 and VDPBF16PS. An odd last element pairs with zero.
+struct PairElement {
+    using Storage = bf16;
+    using Panel = float; // the bits of a pair
+    static constexpr int step = 2;
+    static constexpr int dtype = LF_BF16;
+    static Vector multiply_add(Vector a, Vector b, Vector c) {
+        return _mm512_dpbf16_ps(c, reinterpret_cast<__m512bh>(a), reinterpret_cast<__m512bh>(b));
+    }
+    static Vector load_units(const bf16* p, int elements) { return load_pairs(p, elements); }
+    template <class P> static Vector load_column(const bf16* low, const bf16* high, P part) {
+        return interleave(low, high, part);
+    }
+};
+using Bf16Element = PairElement;
+#else
+using Bf16Element = WidenedElement;
+#endif
+
+template <class Storage> struct ElementOfStorage;
+template <> struct ElementOfStorage<float> { using type = F32Element; };
+template <> struct ElementOfStorage<bf16> { using type = Bf16Element; };
+template <class Storage> using ElementOf = typename ElementOfStorage<Storage>::type;
