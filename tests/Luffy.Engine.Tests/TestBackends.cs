@@ -2,12 +2,29 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Tests;
 
-/// <summary>Every backend and instruction set that this machine can run.</summary>
+/// <summary>The reference, and the cpu backend with every instruction set that this machine has.</summary>
 public static class TestBackends
 {
-    public static IEnumerable<TestCaseData> All => Names.Select(name => new TestCaseData(name).SetArgDisplayNames(name));
+    private const string Cpu = "cpu-";
 
-    public static IReadOnlyList<string> Names { get; } = ["reference"];
+    /// <summary><c>reference</c>, <c>cpu-avx2</c> and so on.</summary>
+    public static IReadOnlyList<string> Names { get; } = ["reference", .. Backends.CpuIsas.Where(HasIsa).Select(isa => Cpu + isa)];
 
-    public static IBackend Create(string name, int threads = 2) => new ReferenceBackend();
+    public static IBackend Create(string name, int threads = 2) => name.StartsWith(Cpu, StringComparison.Ordinal)
+        ? Backends.Create(new BackendOptions { Name = "cpu", Isa = name[Cpu.Length..], Threads = threads })
+        : Backends.Create(new BackendOptions { Name = name });
+
+    // Only an instruction set that the processor lacks is left out; a library that is missing or broken fails every test that wants it.
+    private static bool HasIsa(string isa)
+    {
+        try
+        {
+            using IBackend backend = Create(Cpu + isa);
+            return true;
+        }
+        catch (LuffyKernelException e)
+        {
+            return !e.Message.Contains("processor lacks", StringComparison.Ordinal);
+        }
+    }
 }

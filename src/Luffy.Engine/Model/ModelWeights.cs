@@ -26,10 +26,12 @@ public static class ModelWeights
         parameters.Pack();
     }
 
-    /// <summary>Draws initial weights: matrices from N(0, 0.02²), those that write to the residual stream from N(0, 0.02²/(2L)), norms 1, biases 0 (GPT-2's scheme).</summary>
-    public static void Initialize(IBackend backend, ParameterSet parameters, long seed)
+    /// <summary>
+    /// Draws initial weights as GPT-2 does: matrices from N(0, deviation²), those that write to the residual stream from N(0, deviation²/(2L)),
+    /// norms 1, biases 0.
+    /// </summary>
+    public static void Initialize(IBackend backend, ParameterSet parameters, long seed, double deviation)
     {
-        const double deviation = 0.02;
         ParameterLayout layout = parameters.Layout;
         var residualWriters = layout.Layers.SelectMany(l => new[] { l.Output, l.Down }).ToHashSet();
         var biases = layout.Layers.Select(l => l.QkvBias).OfType<Parameter>().ToHashSet();

@@ -13,7 +13,7 @@ public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewToken
     public int PrefillTokens => Math.Max(Math.Max(MaxPromptTokens, Batch), 1024);
 
     /// <summary>Longest context. The last token drawn is never read again.</summary>
-    public int MaxLength => MaxPromptTokens + MaxNewTokens - 1;
+    public int MaxLength { get; init; } = MaxPromptTokens + MaxNewTokens - 1;
 
     /// <summary>Enough that every sequence of a full batch can grow to the end: nothing is ever evicted.</summary>
     public int CachePages => Batch * KvCache.PagesFor(MaxLength);

@@ -1,0 +1,32 @@
+using Luffy.Engine.Configuration;
+using Luffy.Kernels;
+
+namespace Luffy.Engine;
+
+/// <summary>Opens the backend that a configuration asks for.</summary>
+public static class EngineBackend
+{
+    /// <summary>The backend, or one sentence about why it is not to be had.</summary>
+    /// <param name="name">auto, or the one that must be used.</param>
+    /// <param name="threads">0 means one for each core.</param>
+    /// <exception cref="LuffyException">It is unknown or does not work here.</exception>
+    public static IBackend Open(string name, int threads)
+    {
+        try
+        {
+            return Backends.Create(new BackendOptions { Name = name, Threads = threads });
+        }
+        catch (LuffyKernelException e)
+        {
+            throw new LuffyException($"{e.Message}; `luffy devices` lists what can run here", e.Message.Contains("is not a", StringComparison.Ordinal) ? 2 : 1, e);
+        }
+    }
+
+    /// <summary>The storage type on a backend.</summary>
+    public static DType Resolve(this StorageType dtype, IBackend backend) => dtype switch
+    {
+        StorageType.F32 => DType.F32,
+        StorageType.Bf16 => DType.Bf16,
+        _ => backend.PreferredDType,
+    };
+}

@@ -1,0 +1,59 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using Luffy.Engine.Checkpoint;
+
+namespace Luffy.Engine.Model;
+
+/// <summary>
+/// The small base model that the binary brings along (<c>assets/base-model</c>), so that the main job needs no download. Its files are
+/// resources; they are unpacked once into the user's cache, under a name made of their contents.
+/// </summary>
+public static class BuiltInModel
+{
+    /// <summary>The name that stands for it wherever a model directory is expected.</summary>
+    public const string Name = "builtin";
+
+    private const string Prefix = "base-model/";
+
+    /// <summary>The directory of a model name: itself, or where the built-in model's files are.</summary>
+    public static string Resolve(string nameOrPath) => nameOrPath == Name ? Unpack() : nameOrPath;
+
+    private static string Unpack()
+    {
+        Assembly assembly = typeof(BuiltInModel).Assembly;
+        var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
+        foreach (string resource in assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)))
+        {
+            using Stream stream = assembly.GetManifestResourceStream(resource)!;
+            var bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            files[resource[Prefix.Length..]] = bytes;
+        }
+
+        if (files.Count == 0) throw new LuffyException("this binary was built without the built-in model; name a model directory (model_name_or_path)");
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach ((string name, byte[] bytes) in files)
+        {
+            hash.AppendData(System.Text.Encoding.UTF8.GetBytes(name));
+            hash.AppendData(bytes);
+        }
+
+        string cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+        string parent = Path.Combine(cache.Length > 0 ? cache : Path.GetTempPath(), "luffy");
+        string directory = Path.Combine(parent, $"base-model-{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}");
+        if (Intact(directory, files)) return directory;
+        try
+        {
+            Directory.CreateDirectory(directory);
+            foreach ((string name, byte[] bytes) in files) AtomicFile.Write(Path.Combine(directory, name), stream => stream.Write(bytes));
+            return directory;
+        }
+        catch (Exception e) when (StorageErrors.IsStorageError(e))
+        {
+            throw StorageErrors.Writing(directory, e);
+        }
+    }
+
+    private static bool Intact(string directory, SortedDictionary<string, byte[]> files) =>
+        files.All(f => File.Exists(Path.Combine(directory, f.Key)) && File.ReadAllBytes(Path.Combine(directory, f.Key)).AsSpan().SequenceEqual(f.Value));
+}

@@ -1,0 +1,101 @@
+using Luffy.Engine.Text;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Model;
+
+/// <summary>A model directory in memory: architecture, weights, tokenizer and chat template, on one backend.</summary>
+public sealed class LanguageModel : IDisposable
+{
+    private LanguageModel(string directory, IBackend backend, TransformerModel model, ParameterSet parameters, BpeTokenizer? tokenizer, string? chatTemplate)
+    {
+        (Directory, Backend, Model, Parameters, _tokenizer, _configuredTemplate) = (directory, backend, model, parameters, tokenizer, chatTemplate);
+    }
+
+    private readonly BpeTokenizer? _tokenizer;
+    private readonly string? _configuredTemplate;
+    private ChatTemplate? _template;
+
+    /// <summary>Where it was read from.</summary>
+    public string Directory { get; }
+
+    /// <summary>What it computes on.</summary>
+    public IBackend Backend { get; }
+
+    /// <summary>The forward and backward pass.</summary>
+    public TransformerModel Model { get; }
+
+    /// <summary>The weights.</summary>
+    public ParameterSet Parameters { get; }
+
+    /// <summary>The architecture.</summary>
+    public TransformerConfig Config => Model.Config;
+
+    /// <summary>Text to ids.</summary>
+    public BpeTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("the model was loaded without its tokenizer");
+
+    /// <summary>Conversation to text; parsed when first asked for, because scoring ids needs none.</summary>
+    public ChatTemplate Template => _template ??= ChatTemplate.Load(Tokenizer.Config, _configuredTemplate);
+
+    /// <summary>Reads a model directory.</summary>
+    /// <param name="directory">The directory, as <see cref="BuiltInModel.Resolve"/> gives it.</param>
+    /// <param name="backend">What to compute on.</param>
+    /// <param name="dtype">Storage of weights and activations.</param>
+    /// <param name="use">Whether it will be trained.</param>
+    /// <param name="maxLength">Longest context that will be needed.</param>
+    /// <param name="withTokenizer">False where only ids matter; the tokenizer's files may then be missing.</param>
+    /// <param name="chatTemplate">Jinja or a path, instead of the template that the directory brings.</param>
+    /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
+    public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
+        string? chatTemplate = null)
+    {
+        TransformerConfig config = TransformerConfig.Load(directory);
+        BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate);
+        try
+        {
+            ModelWeights.Load(backend, model.Parameters, directory);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
+    public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
+        int maxLength, string? chatTemplate = null)
+    {
+        var model = new TransformerModel(backend, config, maxLength);
+        try
+        {
+            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use), tokenizer, chatTemplate);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Parameters.Dispose();
+        Model.Dispose();
+    }
+
+    private static BpeTokenizer LoadTokenizer(string directory, TransformerConfig config)
+    {
+        BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
+        // A model may have more rows than its tokenizer has ids (padding for speed), never fewer.
+        if (tokenizer.VocabularySize > config.VocabularySize)
+        {
+            throw new LuffyException($"{directory}: the tokenizer has {tokenizer.VocabularySize} ids, but config.json says vocab_size {config.VocabularySize}; " +
+                "tokenizer and model do not belong together");
+        }
+
+        return tokenizer;
+    }
+}

@@ -1,0 +1,47 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace Luffy.Engine;
+
+/// <summary>Memory of this process and of the machine.</summary>
+public static class ProcessMemory
+{
+    /// <summary>
+    /// What the runtime, its compiled code and the managed heap grow by while a run goes on, beyond what is resident at its start; measured
+    /// over quickstart runs.
+    /// </summary>
+    public const long ManagedAllowance = 96L << 20;
+
+    /// <summary>Resident bytes now.</summary>
+    public static long ResidentBytes => Environment.WorkingSet;
+
+    /// <summary>Largest resident set so far.</summary>
+    public static long PeakBytes
+    {
+        get
+        {
+            using var process = Process.GetCurrentProcess();
+            return process.PeakWorkingSet64;
+        }
+    }
+
+    /// <summary>Refuses a plan that the machine has no memory for, before anything is allocated.</summary>
+    /// <exception cref="LuffyException">There is not that much.</exception>
+    public static void RequireAvailable(long bytes)
+    {
+        if (AvailableBytes() is { } available && bytes > available)
+        {
+            throw new LuffyException(string.Create(CultureInfo.InvariantCulture,
+                $"the run needs {bytes / 1e9:0.0} GB and only {available / 1e9:0.0} GB are free; lower tokens_per_micro_batch, rollout_batch_size or max_completion_length, or set gradient_checkpointing: true"));
+        }
+    }
+
+    // Where the system does not tell (not Linux), the allocation itself will.
+    private static long? AvailableBytes()
+    {
+        const string file = "/proc/meminfo";
+        if (!File.Exists(file)) return null;
+        string? line = File.ReadLines(file).FirstOrDefault(l => l.StartsWith("MemAvailable:", StringComparison.Ordinal));
+        return line is null ? null : long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
+    }
+}

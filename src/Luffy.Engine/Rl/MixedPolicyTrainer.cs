@@ -1,0 +1,181 @@
+using System.Diagnostics;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Data;
+using Luffy.Engine.Model;
+using Luffy.Engine.Optim;
+using Luffy.Engine.Reporting;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>What one step made.</summary>
+/// <param name="Metrics">Its figures.</param>
+/// <param name="Groups">Its rows.</param>
+public sealed record StepOutcome(StepMetrics Metrics, IReadOnlyList<RolloutGroup> Groups);
+
+/// <summary>
+/// One step of training: prompts, rollouts and demonstrations, rewards, advantages, and the update (arXiv 2504.14945). SFT and GRPO are the
+/// same step with only demonstrations or only samples in the groups.
+/// </summary>
+public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageModel model, RolloutCollector collector, PolicyUpdater updater,
+    SequenceScorer scorer, AdamWOptimizer optimizer, ParameterSet? reference)
+{
+    // How much the adaptive entropy bonus changes in a step, as in Skywork-OR1 (arXiv 2505.22312).
+    private const double EntropyCoefficientStep = 0.0001;
+
+    private static readonly PolicyLossOptions Imitation = new() { OffPolicyShaping = PolicyShaping.LogProb };
+
+    private readonly LearningRateSchedule _schedule = new(config.Optimizer.LearningRate, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps,
+        config.Optimizer.MaxSteps);
+
+    /// <summary>Counters; saved and restored with a checkpoint.</summary>
+    public TrainerState State { get; } = new() { EntropyCoefficient = config.Loss.EntropyCoef };
+
+    /// <summary>Makes the next step. When cancelled before its first update, nothing has changed.</summary>
+    /// <param name="prompts">The step's prompts.</param>
+    /// <param name="cancellation">Honoured while sampling.</param>
+    public StepOutcome Step(IReadOnlyList<TokenizedPrompt> prompts, CancellationToken cancellation)
+    {
+        var watch = Stopwatch.StartNew();
+        bool imitation = State.Step < config.ImitationSteps;
+        IReadOnlyList<RolloutGroup> groups = imitation ? collector.Demonstrations(prompts) : collector.Collect(prompts, State.Step, cancellation);
+        var metrics = new StepMetrics(State.Step + 1);
+        double rollout = watch.Elapsed.TotalSeconds;
+        if (!imitation) AssignAdvantages(groups);
+        else foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
+
+        double rate = _schedule.At(State.Step);
+        if (imitation && config.Optimizer.SftLearningRate is { } sft) rate *= config.Optimizer.LearningRate > 0 ? sft / config.Optimizer.LearningRate : 0;
+        double update = watch.Elapsed.TotalSeconds;
+        var log = new UpdateLog();
+        long trained = imitation
+            ? UpdateOnce(groups, Imitation, LossNormalizer.Tokens, rate, log)
+            : UpdateAll(groups, rate, log);
+        double end = watch.Elapsed.TotalSeconds;
+
+        if (!imitation) AdaptEntropy(log.First.OnPolicy);
+        long sampled = imitation ? 0 : groups.Sum(g => g.Rows.Where(r => !r.IsDemonstration).Sum(r => (long)r.ResponseLength - r.OffPolicyTokens));
+        State.Step++;
+        State.Updates = optimizer.Updates;
+        State.Tokens += trained + sampled;
+        State.MaxLogProbDifference = Math.Max(State.MaxLogProbDifference, log.First.MaxLogProbDifference);
+
+        StepReport.Fill(metrics, config, groups, log, imitation);
+        metrics["actor/lr"] = rate;
+        metrics["actor/entropy_coef"] = imitation ? 0 : State.EntropyCoefficient;
+        metrics["num_tokens"] = State.Tokens;
+        metrics["perf/tokens_per_second"] = (trained + sampled) / end;
+        double parameters = model.Parameters.Layout.ParameterCount;
+        metrics["perf/gflops"] = ((6 * parameters * trained) + (2 * parameters * sampled)) / end * 1e-9;
+        if (!imitation) metrics["timing_s/rollout"] = rollout;
+        metrics["timing_s/update"] = end - update;
+        metrics[StepMetrics.StepTime] = end;
+        return new StepOutcome(metrics, groups);
+    }
+
+    private void AssignAdvantages(IReadOnlyList<RolloutGroup> groups)
+    {
+        foreach (RolloutGroup group in groups)
+        {
+            double[] rewards = [.. group.Rows.Select(r => r.Result.Value)];
+            bool[] demonstrations = [.. group.Rows.Select(r => r.IsDemonstration)];
+            double[] advantages = Advantage.Of(rewards, demonstrations, config.Reward.AdvantageBaseline, config.Reward.ScaleRewards == RewardScaling.Group);
+            for (int i = 0; i < advantages.Length; i++) group.Rows[i].Advantage = advantages[i];
+        }
+
+        if (config.Reward.ScaleRewards != RewardScaling.Batch) return;
+        double[] all = [.. groups.SelectMany(g => g.Rows).Select(r => r.Result.Value)];
+        double mean = all.Average(), deviation = all.Length > 1 ? Math.Sqrt(all.Sum(r => (r - mean) * (r - mean)) / (all.Length - 1)) : 1;
+        foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage /= deviation + 1e-6;
+    }
+
+    private long UpdateAll(IReadOnlyList<RolloutGroup> groups, double rate, UpdateLog log)
+    {
+        if (!model.Backend.BatchInvariant) RecomputeLogProbs(groups);
+        PolicyLossOptions options = config.Loss.ToKernelOptions(config.Rollout.Temperature, State.EntropyCoefficient);
+        Dictionary<GroupRow, float[]>? referenceLogProbs = reference is null ? null : ReferenceLogProbs(groups, reference);
+        long tokens = 0;
+        int parts = Math.Min(config.Optimizer.MiniBatches, groups.Count);
+        for (int iteration = 0; iteration < config.Optimizer.NumIterations; iteration++)
+        {
+            for (int part = 0; part < parts; part++)
+            {
+                int first = groups.Count * part / parts, last = groups.Count * (part + 1) / parts;
+                RolloutGroup[] slice = [.. groups.Skip(first).Take(last - first)];
+                tokens += UpdateOnce(slice, options, config.Loss.LossNormalizer, rate, log, referenceLogProbs);
+            }
+        }
+
+        return tokens;
+    }
+
+    // One optimiser update over some groups: demonstrations first, so that their share of the gradient can be measured on the way.
+    private long UpdateOnce(IReadOnlyList<RolloutGroup> groups, PolicyLossOptions options, LossNormalizer normalizer, double rate, UpdateLog log,
+        Dictionary<GroupRow, float[]>? referenceLogProbs = null)
+    {
+        var rows = new List<(TrainingRow Row, bool Signal)>();
+        foreach (RolloutGroup group in groups)
+        {
+            bool signal = group.HasSignal;
+            foreach (GroupRow row in group.Rows) rows.Add((ToTrainingRow(row, signal ? referenceLogProbs : null), signal));
+        }
+
+        float[] weights = LossWeights.Of([.. rows.Select(r => r.Row)], normalizer, config.Rollout.MaxCompletionLength);
+        int[] off = Select(rows, r => r.Signal && !r.Row.Masked && r.Row.OffPolicyTokens > 0), on = Select(rows, r => r.Signal && !r.Row.Masked && r.Row.OffPolicyTokens == 0);
+        if (off.Length + on.Length == 0) return 0;
+
+        var statistics = new PolicyStatistics();
+        model.Parameters.ZeroGradients();
+        double offNorm = 0;
+        if (off.Length > 0)
+        {
+            Accumulate(off);
+            offNorm = optimizer.GradientNorm(model.Parameters);
+        }
+
+        if (on.Length > 0) Accumulate(on);
+        UpdateResult result = optimizer.Update(model.Parameters, rate);
+        log.Add(statistics, result, offNorm);
+        return off.Concat(on).Sum(i => (long)rows[i].Row.InputTokens);
+
+        void Accumulate(int[] chosen) =>
+            updater.Accumulate(model.Parameters, [.. chosen.Select(i => rows[i].Row)], [.. chosen.Select(i => weights[i])], options, statistics);
+    }
+
+    private TrainingRow ToTrainingRow(GroupRow row, Dictionary<GroupRow, float[]>? referenceLogProbs) => new()
+    {
+        Ids = row.Ids,
+        PromptLength = row.PromptLength,
+        OffPolicyTokens = row.OffPolicyTokens,
+        Advantage = (float)row.Advantage,
+        OldLogProbs = row.LogProbs,
+        ReferenceLogProbs = referenceLogProbs?[row],
+        Masked = row.Truncated && config.Reward.MaskTruncatedCompletions,
+    };
+
+    private void RecomputeLogProbs(IReadOnlyList<RolloutGroup> groups)
+    {
+        GroupRow[] rows = [.. groups.SelectMany(g => g.Rows).Where(r => r.LogProbs is not null)];
+        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        for (int i = 0; i < rows.Length; i++) rows[i].LogProbs = current[i];
+    }
+
+    private Dictionary<GroupRow, float[]> ReferenceLogProbs(IReadOnlyList<RolloutGroup> groups, ParameterSet parameters)
+    {
+        GroupRow[] rows = [.. groups.Where(g => g.HasSignal).SelectMany(g => g.Rows)];
+        IReadOnlyList<float[]> scores = scorer.LogProbs(parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        var result = new Dictionary<GroupRow, float[]>(ReferenceEqualityComparer.Instance);
+        for (int i = 0; i < rows.Length; i++) result[rows[i]] = scores[i];
+        return result;
+    }
+
+    private void AdaptEntropy(PolicyStatistics.Sums onPolicy)
+    {
+        if (config.Loss.TargetEntropy is not { } target || onPolicy.Tokens == 0) return;
+        double step = onPolicy.Mean(onPolicy.Entropy) < target ? EntropyCoefficientStep : -EntropyCoefficientStep;
+        State.EntropyCoefficient = Math.Max(0, State.EntropyCoefficient + step);
+    }
+
+    private static int[] Select(List<(TrainingRow Row, bool Signal)> rows, Func<(TrainingRow Row, bool Signal), bool> wanted) =>
+        [.. Enumerable.Range(0, rows.Count).Where(i => wanted(rows[i]))];
+}

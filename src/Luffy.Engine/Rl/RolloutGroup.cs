@@ -1,0 +1,53 @@
+using Luffy.Engine.Data;
+using Luffy.Engine.Rewards;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>One answer to a prompt, sampled or demonstrated, with its reward and advantage.</summary>
+public sealed class GroupRow
+{
+    /// <summary>Prompt and response.</summary>
+    public required int[] Ids { get; init; }
+
+    /// <summary>Tokens of the prompt.</summary>
+    public required int PromptLength { get; init; }
+
+    /// <summary>Leading response tokens from a demonstration: all, the given prefix, or none.</summary>
+    public required int OffPolicyTokens { get; init; }
+
+    /// <summary>ln π of each response token when it was sampled, NaN for given ones; null for a demonstration.</summary>
+    public float[]? LogProbs { get; set; }
+
+    /// <summary>True where the longest completion allowed cut it off.</summary>
+    public bool Truncated { get; init; }
+
+    /// <summary>The response as text.</summary>
+    public required string Text { get; init; }
+
+    /// <summary>What the rewards said.</summary>
+    public RewardResult Result { get; set; }
+
+    /// <summary>Its advantage within the group.</summary>
+    public double Advantage { get; set; }
+
+    /// <summary>Tokens of the response.</summary>
+    public int ResponseLength => Ids.Length - PromptLength;
+
+    /// <summary>True for a whole demonstration.</summary>
+    public bool IsDemonstration => OffPolicyTokens == ResponseLength && OffPolicyTokens > 0;
+}
+
+/// <summary>A prompt with all its rows.</summary>
+/// <param name="Prompt">The prompt.</param>
+/// <param name="Rows">Sampled rows in order of their number, then demonstrations.</param>
+public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
+{
+    /// <summary>Sampled rows that the reward judged correct.</summary>
+    public int SolvedSamples => Rows.Count(r => !r.IsDemonstration && r.Result.Value >= 0.5);
+
+    /// <summary>Sampled rows.</summary>
+    public int Samples => Rows.Count(r => !r.IsDemonstration);
+
+    /// <summary>False where every advantage is zero: the group teaches nothing and is left out of the backward pass.</summary>
+    public bool HasSignal => Rows.Any(r => r.Advantage != 0);
+}
