@@ -117,7 +117,7 @@ public sealed record RowFixture(int[] Ids, int PromptLength, string Source, floa
 
 /// <summary>A case's settings with the defaults filled in.</summary>
 public sealed record LossSettingsFixture(float Temperature, string OffPolicyReshape, float OffPolicyGamma, float OffPolicyExponent,
-    float OffPolicyLogpWeight, float? OffPolicyMinWeight, float? OffPolicyMaxWeight, string OnPolicyReshape, float OnPolicyGamma,
+    float OffPolicyLogpWeight, float? OffPolicyClipLow, float? OffPolicyClipHigh, string OnPolicyReshape, float OnPolicyGamma,
     float OnPolicyExponent, float OnPolicyLogpWeight, bool Clip, float Epsilon, float EpsilonHigh, float? MaxProbability,
     float EntropyCoef, float Beta, string KlEstimator, string LossNormalizer, int MaxCompletionLength, bool UseBehaviorLogprobs = false)
 {
@@ -129,8 +129,8 @@ public sealed record LossSettingsFixture(float Temperature, string OffPolicyResh
         OffPolicyGamma = OffPolicyGamma,
         OffPolicyExponent = OffPolicyExponent,
         OffPolicyLogProbWeight = OffPolicyLogpWeight,
-        OffPolicyMinWeight = OffPolicyMinWeight ?? float.NegativeInfinity,
-        OffPolicyMaxWeight = OffPolicyMaxWeight ?? float.PositiveInfinity,
+        OffPolicyMinWeight = OffPolicyClipLow ?? float.NegativeInfinity,
+        OffPolicyMaxWeight = OffPolicyClipHigh ?? float.PositiveInfinity,
         OnPolicyShaping = Shaping(OnPolicyReshape),
         OnPolicyGamma = OnPolicyGamma,
         OnPolicyExponent = OnPolicyExponent,

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 DEFAULT_SETTINGS = {
     "temperature": 1.0,
     "off_policy_reshape": "p_div_p_gamma", "off_policy_gamma": 0.1, "off_policy_exponent": 0.5, "off_policy_logp_weight": 1.0,
-    "off_policy_min_weight": None, "off_policy_max_weight": None,
+    "off_policy_clip_low": None, "off_policy_clip_high": None,
     "on_policy_reshape": "none", "on_policy_gamma": 0.1, "on_policy_exponent": 0.5, "on_policy_logp_weight": 1.0,
     "clip": False, "epsilon": 0.2, "epsilon_high": 0.2, "max_probability": None,
     "entropy_coef": 0.0, "beta": 0.0, "kl_estimator": "k3",
@@ -182,12 +182,12 @@ def policy_term(logp, advantage, off, s, old=None, behavior=None):
     if off:
         p = logp.exp()
         weight = shape_off(p, logp, s) if behavior is None else p / (behavior.exp() + 1e-6)
-        if s["off_policy_max_weight"] is not None:
-            code = torch.where(weight > s["off_policy_max_weight"], 2.0, code)
-            weight = weight.clamp(max=s["off_policy_max_weight"])
-        if s["off_policy_min_weight"] is not None:
-            code = torch.where(weight < s["off_policy_min_weight"], 3.0, code)
-            weight = weight.clamp(min=s["off_policy_min_weight"])
+        if s["off_policy_clip_high"] is not None:
+            code = torch.where(weight > s["off_policy_clip_high"], 2.0, code)
+            weight = weight.clamp(max=s["off_policy_clip_high"])
+        if s["off_policy_clip_low"] is not None:
+            code = torch.where(weight < s["off_policy_clip_low"], 3.0, code)
+            weight = weight.clamp(min=s["off_policy_clip_low"])
         loss = -advantage * weight
     else:
         weight = shape_on(logp, logp.detach() if old is None else old, s)
@@ -216,6 +216,7 @@ def row_weights(lengths, s):
         "tokens": lambda: [1 / sum(lengths)] * rows,
         "sequences": lambda: [1 / (rows * n) for n in lengths],
         "sum": lambda: [1.0] * rows,
+        "luffy_reference": lambda: [1 / s["max_completion_length"]] * rows,
     }[s["loss_normalizer"]]()
 
 

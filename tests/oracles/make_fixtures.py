@@ -35,7 +35,7 @@ CASES = [
     ("logp", {"off_policy_reshape": "logp"}),
     ("logp_0.5", {"off_policy_reshape": "logp", "off_policy_logp_weight": 0.5}),
     ("p_logp", {"off_policy_reshape": "p_logp", "off_policy_logp_weight": 0.25}),
-    ("off_bounds", {"off_policy_min_weight": 0.05, "off_policy_max_weight": 0.5}),
+    ("off_bounds", {"off_policy_clip_low": 0.05, "off_policy_clip_high": 0.5}),
     ("behavior", {"use_behavior_logprobs": True}),
     ("on_gamma", {"on_policy_reshape": "p_div_p_gamma", "on_policy_gamma": 0.2}),
     ("on_sqrt", {"on_policy_reshape": "sqrt"}),

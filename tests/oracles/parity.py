@@ -1,0 +1,145 @@
+"""The PyTorch side of eng/parity-torch.sh. All paths are inside FOLDER.
+
+    parity.py make FOLDER       random Qwen2 and Llama checkpoints, sequences to score, a batch to replay, and the list of settings
+    parity.py answer FOLDER     answers in the engine's place, in float32: proves the comparison and shows what float32 can reach
+    parity.py compare FOLDER    compares the answers with float64; a table, and exit code 1 where anything is beyond its limit
+
+FOLDER/MODEL/{config.json, model.safetensors, ids.jsonl, batch.jsonl} are made; the engine (or `answer`) adds FOLDER/MODEL/scores.jsonl
+and, for each line "NAME<tab>key=value key=value…" of FOLDER/settings.txt, FOLDER/MODEL/NAME.json and FOLDER/MODEL/NAME.safetensors.
+"""
+import json
+import math
+import os
+import sys
+
+import torch
+
+import luffy_oracle as oracle
+
+MEAN_LOGPROB_LIMIT, MAX_LOGPROB_LIMIT, GRADIENT_LIMIT, LOSS_LIMIT = 1e-5, 1e-4, 1e-4, 1e-4
+
+COMMON = {"hidden_act": "silu", "rms_norm_eps": 1e-6, "max_position_embeddings": 512, "bos_token_id": 0, "eos_token_id": 1, "torch_dtype": "float32"}
+MODELS = {
+    # Odd sizes on purpose: none of them a multiple of a vector register or a tile.
+    "qwen2": {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", **COMMON, "hidden_size": 120, "num_hidden_layers": 3,
+              "num_attention_heads": 6, "num_key_value_heads": 2, "intermediate_size": 204, "vocab_size": 611, "rope_theta": 1000000.0,
+              "tie_word_embeddings": True},
+    "llama": {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **COMMON, "hidden_size": 96, "num_hidden_layers": 4,
+              "num_attention_heads": 8, "num_key_value_heads": 4, "head_dim": 16, "intermediate_size": 260, "vocab_size": 1003, "rope_theta": 500000.0,
+              "tie_word_embeddings": False, "attention_bias": False, "mlp_bias": False,
+              "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                               "original_max_position_embeddings": 128}},
+}
+# Every key is given each time: the comparison does not lean on anybody's defaults.
+PLAIN = {"off_policy_reshape": "p_div_p_gamma", "off_policy_gamma": 0.1, "off_policy_exponent": 0.5, "off_policy_logp_weight": 1.0,
+         "on_policy_reshape": "none", "clip": False, "epsilon": 0.2, "epsilon_high": 0.2, "entropy_coef": 0.0, "loss_normalizer": "tokens",
+         "max_completion_length": 64, "temperature": 1.0}
+SETTINGS = {
+    "gamma_0.1": {}, "gamma_0.3": {"off_policy_gamma": 0.3}, "none": {"off_policy_reshape": "none"}, "sqrt": {"off_policy_reshape": "sqrt"},
+    "pow_0.7": {"off_policy_reshape": "pow", "off_policy_exponent": 0.7}, "logp": {"off_policy_reshape": "logp"},
+    "p_logp_0.3": {"off_policy_reshape": "p_logp", "off_policy_logp_weight": 0.3},
+    "on_gamma": {"on_policy_reshape": "p_div_p_gamma"}, "on_sqrt": {"on_policy_reshape": "sqrt"}, "on_pow": {"on_policy_reshape": "pow"},
+    "on_logp": {"on_policy_reshape": "logp"}, "on_p_logp": {"on_policy_reshape": "p_logp"},
+    "clip": {"clip": True, "epsilon": 0.1, "epsilon_high": 0.15}, "entropy": {"entropy_coef": 0.01}, "temperature": {"temperature": 0.7},
+    "max_length": {"loss_normalizer": "max_length"}, "sequences": {"loss_normalizer": "sequences"}, "sum": {"loss_normalizer": "sum"},
+    "everything": {"off_policy_gamma": 0.3, "clip": True, "epsilon": 0.1, "epsilon_high": 0.15, "entropy_coef": 0.01, "temperature": 0.7,
+                   "loss_normalizer": "sequences"},
+}
+
+
+def spelled(settings):
+    return [f"{key}={str(value).lower() if isinstance(value, bool) else value}" for key, value in settings.items()]
+
+
+def make(folder):
+    with open(os.path.join(folder, "settings.txt"), "w", encoding="utf-8") as file:
+        for name, settings in SETTINGS.items():
+            file.write(f"{name}\t{' '.join(spelled({**PLAIN, **settings}))}\n")
+    for seed, (name, config) in enumerate(MODELS.items()):
+        generator = torch.Generator().manual_seed(100 + seed)
+        parameters = oracle.random_parameters(config, seed, spread=1 / math.sqrt(config["hidden_size"]), embedding_spread=0.25)
+        path = os.path.join(folder, name)
+        oracle.save_model(path, config, parameters)
+        pick = lambda n: torch.randint(0, config["vocab_size"], (n,), generator=generator).tolist()
+        oracle.write_jsonl(os.path.join(path, "ids.jsonl"), [{"ids": pick(n)} for n in (2, 3, 17, 64, 65, 130, 257)])
+        rows = []
+        double = {k: v.double() for k, v in parameters.items()}
+        for i, (prompt, response, source, advantage) in enumerate([(9, 40, "on", 0.5), (9, 21, "on", -0.5), (9, 33, "off", 0.5), (1, 1, "on", 0.875),
+                                                                   (30, 50, "on", -0.125), (30, 64, "off", 0.875), (5, 12, "on", -0.25)]):
+            ids = pick(prompt + response)
+            with torch.no_grad():
+                # Demonstrations and samples hold likely tokens too: every other one is the model's favourite.
+                for t in range(prompt, prompt + response):
+                    if t % 2:
+                        ids[t] = oracle.forward(double, config, ids[:t])[-1].argmax().item()
+                current = oracle.next_token_logprobs(double, config, ids)[prompt - 1:]
+            row = {"ids": ids, "prompt_length": prompt, "source": source, "advantage": advantage}
+            if source == "on" and i != 4:
+                row["old_logprobs"] = (current + 0.15 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
+            rows.append(row)
+        oracle.write_jsonl(os.path.join(path, "batch.jsonl"), rows)
+
+
+def answer(folder):
+    for name in MODELS:
+        path = os.path.join(folder, name)
+        config, parameters = oracle.load_model(path)
+        with torch.no_grad():
+            oracle.write_jsonl(os.path.join(path, "scores.jsonl"), [
+                {"logprobs": oracle.next_token_logprobs(parameters, config, row["ids"]).tolist()}
+                for row in oracle.read_jsonl(os.path.join(path, "ids.jsonl"))])
+        rows = oracle.read_jsonl(os.path.join(path, "batch.jsonl"))
+        for setting, changes in SETTINGS.items():
+            loss, _, gradients = oracle.loss_and_gradients(parameters, config, rows, {**PLAIN, **changes}, torch.float32)
+            oracle.write_json(os.path.join(path, f"{setting}.json"), {"loss": loss})
+            oracle.save_safetensors(os.path.join(path, f"{setting}.safetensors"), gradients)
+
+
+def compare(folder):
+    failed = False
+
+    def verdict(good):
+        nonlocal failed
+        failed |= not good
+        return "ok" if good else "FAILED"
+
+    for name in MODELS:
+        path = os.path.join(folder, name)
+        config, parameters = oracle.load_model(path)
+        double = {k: v.double() for k, v in parameters.items()}
+        differences = []
+        asked, answered = (oracle.read_jsonl(os.path.join(path, f)) for f in ("ids.jsonl", "scores.jsonl"))
+        if len(asked) != len(answered):
+            sys.exit(f"{path}/scores.jsonl has {len(answered)} lines, expected {len(asked)}")
+        with torch.no_grad():
+            for question, reply in zip(asked, answered):
+                expected = oracle.next_token_logprobs(double, config, question["ids"]).tolist()
+                if len(expected) != len(reply["logprobs"]):
+                    sys.exit(f"{path}/scores.jsonl has {len(reply['logprobs'])} log-probs for {len(question['ids'])} ids")
+                differences += [abs(a - b) for a, b in zip(expected, reply["logprobs"])]
+        mean, largest = sum(differences) / len(differences), max(differences)
+        good = mean <= MEAN_LOGPROB_LIMIT and largest <= MAX_LOGPROB_LIMIT  # a NaN fails both
+        print(f"{name:6} score               mean |d| {mean:.1e}  max |d| {largest:.1e}  over {len(differences)} log-probs  {verdict(good)}")
+
+        rows = oracle.read_jsonl(os.path.join(path, "batch.jsonl"))
+        for setting, changes in SETTINGS.items():
+            loss, _, gradients = oracle.loss_and_gradients(parameters, config, rows, {**PLAIN, **changes})
+            with open(os.path.join(path, f"{setting}.json"), encoding="utf-8") as file:
+                loss_error = abs(json.load(file)["loss"] - loss) / max(abs(loss), 1e-3)
+            found = oracle.load_safetensors(os.path.join(path, f"{setting}.safetensors"))
+            if set(found) != set(gradients):
+                sys.exit(f"{path}/{setting}.safetensors: other tensors than the checkpoint's: {sorted(set(found) ^ set(gradients))[:4]}")
+            errors = {k: ((found[k].double() - g).norm() / g.norm()).item() for k, g in gradients.items()}
+            worst = max(errors, key=lambda k: (math.isnan(errors[k]), errors[k]))
+            good = errors[worst] <= GRADIENT_LIMIT and loss_error <= LOSS_LIMIT
+            print(f"{name:6} replay {setting:12} loss {loss_error:.1e}  worst gradient {errors[worst]:.1e} in {worst}  {verdict(good)}")
+    print("parity with PyTorch: " + ("FAILED" if failed else "ok"))
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("make", "answer", "compare"):
+        sys.exit(__doc__)
+    # The tensors are small: threads would only wait for each other.
+    torch.set_num_threads(1)
+    {"make": make, "answer": answer, "compare": compare}[sys.argv[1]](sys.argv[2])
