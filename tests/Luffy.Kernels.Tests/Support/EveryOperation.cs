@@ -1,0 +1,122 @@
+namespace Luffy.Kernels.Tests;
+
+/// <summary>
+/// One call of every operation on fixed inputs, large enough to be split among threads: what invariance and allocation are tested on.
+/// </summary>
+public sealed class EveryOperation
+{
+    private const int Tokens = 75, Width = 96, Heads = 6, KeyValueHeads = 2, HeadDim = 16, Inner = 80, Vocabulary = 333, Pages = 12;
+    private static readonly AttentionShape Shape = new(Heads, KeyValueHeads, HeadDim, 0.25f);
+    private readonly List<(string Name, Tensor Tensor)> _outputs = [];
+    private readonly List<(string Name, Action Call)> _calls = [];
+
+    public EveryOperation(Lab lab, DType dtype)
+    {
+        IBackend backend = lab.Backend;
+        int seed = 1;
+        int[] starts = [0, 33, 34, Tokens], lengths = [33, 1, 41];
+
+        Tensor ids = lab.Ints(Inputs.Ids(1, Tokens, Vocabulary)), table = Floats(Vocabulary, Width), x = Out("embedding", Tokens, Width);
+        Add("Embedding.Forward", () => backend.Embedding.Forward(x, table, ids));
+        Tensor dTable = Sum("dEmbedding", Vocabulary, Width), dx = Floats(Tokens, Width);
+        Add("Embedding.Backward", () => backend.Embedding.Backward(dTable, dx, ids));
+
+        Tensor w = Floats(Inner, Width), b = Floats(Inner), y = Out("linear", Tokens, Inner), dy = Floats(Tokens, Inner);
+        LinearWeight weight = lab.Packed(w);
+        Add("Linear.Forward", () => backend.Linear.Forward(y, x, weight, b));
+        if (weight.Packed.Exists) Add("Linear.Pack", () => backend.Linear.Pack(weight.Packed, w));
+        Tensor dInput = Out("linear dx", Tokens, Width), dWeight = Sum("linear dW", Inner, Width), dBias = Sum("linear db", Inner);
+        Add("Linear.BackwardInput", () => backend.Linear.BackwardInput(dInput, dy, weight));
+        Add("Linear.BackwardWeight", () => backend.Linear.BackwardWeight(dWeight, dBias, dy, x));
+
+        Tensor norm = Floats(Width), normed = Out("norm", Tokens, Width), total = Out("sum", Tokens, Width), rstd = Out("rstd", DType.F32, Tokens);
+        Tensor dNormed = Out("dNorm", Tokens, Width), dNorm = Sum("dNorm weight", Width), dNormed2 = Out("dNorm add", Tokens, Width);
+        Add("RmsNorm.Forward", () => backend.RmsNorm.Forward(normed, rstd, x, norm, 1e-5f));
+        Add("RmsNorm.AddForward", () => backend.RmsNorm.AddForward(normed, total, rstd, x, dx, norm, 1e-5f));
+        Add("RmsNorm.Backward", () => backend.RmsNorm.Backward(dNormed, dNorm, dx, total, rstd, norm));
+        Add("RmsNorm.AddBackward", () => backend.RmsNorm.AddBackward(dNormed2, dNorm, dx, x, total, rstd, norm));
+
+        Tensor qkv = Floats(Tokens, Shape.PackedHeads, HeadDim), angles = lab.Floats(DType.F32, Inputs.Normal(90, DType.F32, 50 * HeadDim), 50, HeadDim);
+        Tensor positions = lab.Ints(Inputs.Ids(2, Tokens, 50)), sequences = lab.Ints(starts);
+        _outputs.Add(("qkv", qkv));
+        Add("Rope.Forward", () => backend.Rope.Forward(qkv, positions, angles, Heads + KeyValueHeads));
+        Tensor attended = Out("attention", Tokens, Heads, HeadDim), normalizer = Out("logSumExp", DType.F32, Tokens, Heads), dAttended = Floats(Tokens, Heads, HeadDim);
+        Tensor dQkv = Out("dQkv", Tokens, Shape.PackedHeads, HeadDim);
+        Tensor scratch = lab.Scratch(backend.Attention.BackwardScratchBytes(Tokens, 41, Shape, dtype));
+        Add("Attention.Forward", () => backend.Attention.Forward(attended, normalizer, qkv, sequences, Shape));
+        Add("Attention.Backward", () => backend.Attention.Backward(dQkv, dAttended, attended, normalizer, qkv, sequences, Shape, scratch));
+        Add("Rope.Backward", () => backend.Rope.Backward(dQkv, positions, angles, Heads + KeyValueHeads));
+
+        Tensor cache = lab.Scratch(backend.Attention.CacheBytes(Pages, Shape, dtype)), paged = Out("paged attention", Tokens, Heads, HeadDim);
+        int[] rows = [5, 2, 7, 0, 0, 0, 1, 3, 4];
+        Tensor pageTable = lab.Ints(rows, 3, 3), contexts = lab.Ints(lengths), copies = lab.Ints([5, 8, 2, 9], 2, 2);
+        int[] places = [.. from s in Enumerable.Range(0, 3)
+            from i in Enumerable.Range(0, lengths[s])
+            select (rows[(3 * s) + (i / IAttention.PageSize)] * IAttention.PageSize) + (i % IAttention.PageSize)];
+        Tensor slots = lab.Ints(places);
+        Add("Attention.StoreKeyValue", () => backend.Attention.StoreKeyValue(cache, qkv, slots, Pages, Shape));
+        Add("Attention.ForwardPaged", () => backend.Attention.ForwardPaged(paged, qkv, cache, pageTable, sequences, contexts, Pages, Shape));
+        Add("Attention.CopyPages", () => backend.Attention.CopyPages(cache, copies, Pages, Shape, dtype));
+
+        Tensor gateUp = Floats(Tokens, 2 * Inner), activated = Out("swiglu", Tokens, Inner), dGateUp = Out("dSwiglu", Tokens, 2 * Inner);
+        Add("SwiGlu.Forward", () => backend.SwiGlu.Forward(activated, gateUp));
+        Add("SwiGlu.Backward", () => backend.SwiGlu.Backward(dGateUp, dy, gateUp));
+
+        PolicyBatch batch = PolicyBatch.Random(5, dtype, Tokens, Width, Vocabulary);
+        Tensor hidden = lab.Floats(dtype, batch.Hidden, Tokens, Width), dHidden = Out("dHidden", Tokens, Width), dHead = Sum("dHead", Vocabulary, Width);
+        Tensor statistics = Out("statistics", DType.F32, 8, Tokens), logProbs = Out("log-probs", DType.F32, 8, Tokens);
+        LinearWeight head = lab.Packed(lab.Floats(dtype, batch.Head, Vocabulary, Width));
+        Tensor targets = lab.Ints(batch.Targets), lossScratch = lab.Scratch(backend.PolicyLoss.ScratchBytes(Tokens, Width, Vocabulary, dtype));
+        PolicyTokens policy = new(targets, Single(batch.Advantages), Single(batch.OldLogProbs), lab.Ints(batch.OffPolicy), Single(batch.Weights),
+            Single(batch.BehaviorLogProbs!), Single(batch.ReferenceLogProbs!));
+        PolicyLossOptions options = new() { EntropyCoefficient = .1f, KlCoefficient = .1f, Clip = true };
+        Add("PolicyLoss.LogProb", () => backend.PolicyLoss.LogProb(logProbs, hidden, head, targets, .9f, lossScratch));
+        Add("PolicyLoss.ForwardBackward", () => backend.PolicyLoss.ForwardBackward(dHidden, dHead, statistics, hidden, head, policy, options, lossScratch));
+
+        Tensor logits = Out("logits", DType.F32, Tokens, Vocabulary), drawn = Out("tokens", DType.I32, Tokens), full = Out("sampled", DType.F32, Tokens);
+        Tensor kept = Out("kept", DType.F32, Tokens), keys = lab.Ints(Inputs.Ids(3, 3 * Tokens, 1000), Tokens, 3);
+        Tensor sampleScratch = lab.Scratch(backend.Sampling.ScratchBytes(Tokens, Vocabulary));
+        Add("Linear.Forward to logits", () => backend.Linear.Forward(logits, hidden, head));
+        Add("Sampling.Sample", () => backend.Sampling.Sample(drawn, full, kept, logits, keys, new SamplingOptions(.9f, 50, .95f, .01f, 9), sampleScratch));
+
+        const int elements = 50_001;
+        Tensor values = lab.Output(dtype, elements), gradient = Single(Inputs.Normal(91, DType.F32, elements)), result = Out("norm²", DType.F32, 1);
+        Tensor master = Single(Inputs.Normal(92, DType.F32, elements)), m = Single(new float[elements]), v = Single(new float[elements]);
+        _outputs.AddRange([("weights", values), ("master", master), ("m", m), ("v", v)]);
+        long normBytes = backend.AdamW.SquaredNormScratchBytes(elements);
+        Tensor normScratch = normBytes == 0 ? default : lab.Scratch(normBytes);
+        Add("AdamW.SquaredNorm", () => backend.AdamW.SquaredNorm(result, gradient, normScratch));
+        Add("AdamW.Update", () => backend.AdamW.Update(values, master, m, v, gradient, new AdamWOptions(.1f, .9f, .99f, 1e-8f, .1f, 1)));
+        Tensor copy = Out("copy", DType.F32, Tokens, Width);
+        Add("Copy", () => backend.Copy(copy, normed));
+
+        Tensor Floats(long d0, long d1 = 1, long d2 = 1) => lab.Floats(dtype, Inputs.Normal(seed++, dtype, (int)(d0 * d1 * d2)), d0, d1, d2);
+        Tensor Single(float[] array) => lab.Floats(DType.F32, array, array.Length);
+        Tensor Out(string name, params object[] dimensions) => Named(name, lab, dtype, dimensions);
+        Tensor Sum(string name, long d0, long d1 = 1)
+        {
+            Tensor tensor = lab.Floats(DType.F32, new float[d0 * d1], d0, d1);
+            _outputs.Add((name, tensor));
+            return tensor;
+        }
+    }
+
+    /// <summary>The calls, in order; each depends on those before it.</summary>
+    public IReadOnlyList<(string Name, Action Call)> Calls => _calls;
+
+    /// <summary>Every output as bits.</summary>
+    public Dictionary<string, byte[]> Bits(Lab lab) => _outputs.ToDictionary(output => output.Name, output => output.Tensor.DType == DType.I32
+        ? [.. lab.ReadInts(output.Tensor).SelectMany(BitConverter.GetBytes)]
+        : lab.Read(output.Tensor).SelectMany(BitConverter.GetBytes).ToArray());
+
+    private void Add(string name, Action call) => _calls.Add((name, call));
+
+    private Tensor Named(string name, Lab lab, DType dtype, object[] dimensions)
+    {
+        if (dimensions[0] is DType own) (dtype, dimensions) = (own, dimensions[1..]);
+        long[] d = [.. dimensions.Select(Convert.ToInt64), 1, 1, 1];
+        Tensor tensor = lab.Output(dtype, d[0], d[1], d[2]);
+        _outputs.Add((name, tensor));
+        return tensor;
+    }
+}

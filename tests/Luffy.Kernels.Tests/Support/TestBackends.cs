@@ -1,0 +1,40 @@
+using System.Runtime.Intrinsics.X86;
+using Luffy.Kernels.Native;
+
+namespace Luffy.Kernels.Tests;
+
+/// <summary>
+/// The backends that every operation is tested on: the reference, and the native CPU library with each of its instruction sets. An
+/// instruction set that this processor lacks is skipped; a library that is missing is a failure, because ./test.sh builds it first.
+/// </summary>
+public static class TestBackends
+{
+    public static readonly string[] Native = ["cpu/avx2", "cpu/avx512", "cpu/avx512bf16"];
+
+    public static IEnumerable<TestFixtureData> All => Cases(["reference", .. Native], [DType.F32, DType.Bf16]);
+
+    public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));
+
+    public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
+
+    /// <summary>Opens a backend by the name that test fixtures carry.</summary>
+    public static IBackend Open(string name, int threads = 2)
+    {
+        if (name == "reference") return new ReferenceBackend();
+        string isa = name["cpu/".Length..];
+        if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
+        return new NativeBackend("cpu", isa, threads);
+    }
+
+    /// <summary>Asked of the processor itself, not of the library under test.</summary>
+    public static bool Supported(string isa) => isa switch
+    {
+        "avx2" => Avx2.IsSupported && Fma.IsSupported,
+        "avx512" => Avx512F.IsSupported && Avx512BW.IsSupported && Avx512DQ.IsSupported && Avx512F.VL.IsSupported,
+        "avx512bf16" => Supported("avx512") && (X86Base.CpuId(7, 1).Eax & (1 << 5)) != 0,
+        _ => throw new ArgumentOutOfRangeException(nameof(isa), isa, "unknown instruction set"),
+    };
+
+    private static IEnumerable<TestFixtureData> Cases(string[] names, DType[] dtypes) =>
+        from name in names from dtype in dtypes select new TestFixtureData(name, dtype);
+}
