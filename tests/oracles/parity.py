@@ -33,7 +33,7 @@ MODELS = {
 # Every key is given each time: the comparison does not lean on anybody's defaults.
 PLAIN = {"off_policy_reshape": "p_div_p_gamma", "off_policy_gamma": 0.1, "off_policy_exponent": 0.5, "off_policy_logp_weight": 1.0,
          "on_policy_reshape": "none", "clip": False, "epsilon": 0.2, "epsilon_high": 0.2, "entropy_coef": 0.0, "loss_normalizer": "tokens",
-         "max_completion_length": 64, "temperature": 1.0}
+         "max_completion_length": 64, "temperature": 1.0, "beta": 0.0, "kl_estimator": "k3"}
 SETTINGS = {
     "gamma_0.1": {}, "gamma_0.3": {"off_policy_gamma": 0.3}, "none": {"off_policy_reshape": "none"}, "sqrt": {"off_policy_reshape": "sqrt"},
     "pow_0.7": {"off_policy_reshape": "pow", "off_policy_exponent": 0.7}, "logp": {"off_policy_reshape": "logp"},
@@ -41,9 +41,10 @@ SETTINGS = {
     "on_gamma": {"on_policy_reshape": "p_div_p_gamma"}, "on_sqrt": {"on_policy_reshape": "sqrt"}, "on_pow": {"on_policy_reshape": "pow"},
     "on_logp": {"on_policy_reshape": "logp"}, "on_p_logp": {"on_policy_reshape": "p_logp"},
     "clip": {"clip": True, "epsilon": 0.1, "epsilon_high": 0.15}, "entropy": {"entropy_coef": 0.01}, "temperature": {"temperature": 0.7},
+    "kl_k1": {"beta": 0.05, "kl_estimator": "k1"}, "kl_k2": {"beta": 0.05, "kl_estimator": "k2"}, "kl_k3": {"beta": 0.05, "kl_estimator": "k3"},
     "max_length": {"loss_normalizer": "max_length"}, "sequences": {"loss_normalizer": "sequences"}, "sum": {"loss_normalizer": "sum"},
     "everything": {"off_policy_gamma": 0.3, "clip": True, "epsilon": 0.1, "epsilon_high": 0.15, "entropy_coef": 0.01, "temperature": 0.7,
-                   "loss_normalizer": "sequences"},
+                   "loss_normalizer": "sequences", "beta": 0.05},
 }
 
 
@@ -76,6 +77,7 @@ def make(folder):
             row = {"ids": ids, "prompt_length": prompt, "source": source, "advantage": advantage}
             if source == "on" and i != 4:
                 row["old_logprobs"] = (current + 0.15 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
+            row["reference_logprobs"] = (current + 0.3 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
             rows.append(row)
         oracle.write_jsonl(os.path.join(path, "batch.jsonl"), rows)
 
