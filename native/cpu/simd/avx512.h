@@ -21,13 +21,21 @@ inline Integers broadcast(int32_t x) { return _mm512_set1_epi32(x); }
 
 inline Vector from_bf16_bits(__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); }
 
-// Round to nearest even; NaN stays a quiet NaN. In integers, because the instruction flushes subnormals.
-inline __m256i to_bf16_bits(Vector x) {
+// Round to nearest even; NaN stays a quiet NaN.
+inline __m256i round_bits(Vector x) {
     const __m512i bits = _mm512_castps_si512(x);
     const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
     const __m512i rounded = _mm512_srli_epi32(_mm512_add_epi32(bits, _mm512_add_epi32(odd, _mm512_set1_epi32(0x7FFF))), 16);
     const __m512i quiet = _mm512_or_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(0x40));
     return _mm512_cvtepi32_epi16(_mm512_mask_blend_epi32(_mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q), rounded, quiet));
+}
+
+inline __m256i to_bf16_bits(Vector x) {
+#if defined(__AVX512BF16__)
+    // The instruction rounds the same way but flushes subnormals, which hardly ever come.
+    if (__builtin_expect(_mm512_fpclass_ps_mask(x, 0x20) == 0, 1)) return reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x));
+#endif
+    return round_bits(x);
 }
 
 inline Vector load(const float* p, Full = {}) { return _mm512_loadu_ps(p); }

@@ -18,12 +18,13 @@ template <class T> class AttentionForward {
         key_columns = take(key_block * int64_t{a.shape.head_dim});
         value_rows = take(key_block * width);
         maximum = take(query_rows);
+        rescale = take(query_rows);
         sum = take(query_rows);
         limit = reinterpret_cast<int32_t*>(take(query_rows));
     }
 
     static constexpr int64_t workspace_bytes =
-        static_cast<int64_t>(sizeof(float)) * (2 * (query_rows + key_block) * max_head_dim + query_rows * (key_block + 3));
+        static_cast<int64_t>(sizeof(float)) * (2 * (query_rows + key_block) * max_head_dim + query_rows * (key_block + 4));
 
     // Queries first … first + count − 1 (rows of the call) of heads h0 … h0 + heads − 1, all of one key-value head; the query of
     // row t sees keys 0 … t + offset.
@@ -47,10 +48,7 @@ template <class T> class AttentionForward {
             const int64_t present = keys - start < key_block ? keys - start : key_block;
             source.load_block(key_columns, value_rows, start, present);
             multiply_small(scores, key_block, queries, width, 1, key_columns, key_block, rows, padded(present), d, false);
-            for (int64_t r = 0; r < rows; r++) {
-                const int64_t seen = seen_keys(r, start);
-                if (seen > 0) update_row(r, seen);
-            }
+            update_rows(rows, start);
             add_values(rows, start);
         }
 
@@ -72,32 +70,41 @@ template <class T> class AttentionForward {
         return seen < 0 ? 0 : seen < key_block ? seen : key_block;
     }
 
-    // Scores of the first `seen` keys become e^(score − maximum); what was summed before is rescaled to the new maximum. Lanes
-    // beyond `seen` count as nothing: −∞ to the maximum, +0 to the sum, neither of which changes a bit.
-    void update_row(int64_t r, int64_t seen) {
-        float* row = scores + r * key_block;
+    // Scores become e^(score − maximum), and what was summed before is rescaled to the new maximum. Lanes beyond the keys that a
+    // row sees count as nothing: −∞ to the maximum, +0 to the sum, neither of which changes a bit.
+    void update_rows(int64_t rows, int64_t start) {
         const Vector scale = broadcast(a.shape.scale);
-        Vector top = broadcast(-infinity);
-        each_vector(seen, [&](int64_t i, auto part) {
-            const Vector s = tail_is(mul(load(row + i), scale), part, -infinity);
-            store(row + i, s);
-            top = max(top, s);
-        });
-        const float block_maximum = max_lanes(top);
-        const float new_maximum = block_maximum > maximum[r] ? block_maximum : maximum[r];
-        const float rescale = exp1(maximum[r] - new_maximum);
-        const Vector m = broadcast(new_maximum);
-        Vector total = zero();
-        each_vector(seen, [&](int64_t i, auto) {
-            const Vector p = exp(sub(load(row + i), m));
-            store(row + i, p);
-            total = add(total, p);
-        });
-        sum[r] = __builtin_fmaf(sum[r], rescale, sum_lanes(total));
-        maximum[r] = new_maximum;
-        if (rescale != 1.0f) {
+        for (int64_t r = 0; r < rows; r++) {
+            float* row = scores + r * key_block;
+            Vector top = broadcast(maximum[r]);
+            each_vector(seen_keys(r, start), [&](int64_t i, auto part) {
+                const Vector s = tail_is(mul(load(row + i), scale), part, -infinity);
+                store(row + i, s);
+                top = max(top, s);
+            });
+            rescale[r] = max_lanes(top);
+        }
+        // A row without a key in this block keeps its maximum of before, which may be −∞: its factor is never used.
+        for (int64_t r = 0; r < rows; r += W) {
+            const Vector top = load(rescale + r);
+            store(rescale + r, exp(sub(load(maximum + r), top)));
+            store(maximum + r, top);
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t seen = seen_keys(r, start);
+            if (seen == 0) continue;
+            float* row = scores + r * key_block;
+            const Vector m = broadcast(maximum[r]);
+            Vector total = zero();
+            each_vector(seen, [&](int64_t i, auto) {
+                const Vector p = exp(sub(load(row + i), m));
+                store(row + i, p);
+                total = add(total, p);
+            });
+            sum[r] = __builtin_fmaf(sum[r], rescale[r], sum_lanes(total));
+            if (rescale[r] == 1.0f) continue;
             float* o = output + r * width;
-            for (int64_t i = 0; i < width; i += W) store(o + i, mul(load(o + i), broadcast(rescale)));
+            for (int64_t i = 0; i < width; i += W) store(o + i, mul(load(o + i), broadcast(rescale[r])));
         }
     }
 
@@ -121,7 +128,7 @@ template <class T> class AttentionForward {
 
     const AttentionArguments& a;
     const int64_t width;
-    float *queries, *output, *scores, *key_columns, *value_rows, *maximum, *sum;
+    float *queries, *output, *scores, *key_columns, *value_rows, *maximum, *rescale, *sum;
     int32_t* limit; // keys that each row sees, from the start of its sequence
 };
 
