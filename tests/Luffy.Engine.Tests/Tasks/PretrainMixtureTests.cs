@@ -39,6 +39,33 @@ public sealed class PretrainMixtureTests
     }
 
     [Test]
+    public void Starting_midway_changes_neither_the_work_nor_the_rates()
+    {
+        PretrainFamily family = new() { Family = "linear", ThinkRate = 0.3, ContinueRate = 0.6, MidwayRate = 1 };
+        int[] visits = new int[3], goneOn = new int[3];
+        foreach (PretrainExample example in new PretrainMixture([family], seed: 8).Examples().Take(20_000))
+        {
+            TaskProblem problem = example.Problem;
+            string text = example.Context + example.Completion;
+            Assert.That(problem.Demonstration, Does.StartWith(example.Context));
+            int reached = Enumerable.Range(0, problem.Steps.Count).FirstOrDefault(k => text == problem.HastyCompletion(k), problem.Steps.Count);
+            if (reached == problem.Steps.Count) Assert.That(text, Is.EqualTo(problem.Demonstration));
+            string before = "";
+            for (int step = 0; step < problem.Steps.Count; before += problem.Steps[step++])
+            {
+                if (step > reached || example.Context.Length > before.Length) continue;
+                visits[step]++;
+                if (reached > step) goneOn[step]++;
+            }
+        }
+        Assert.That(visits, Is.All.GreaterThan(3000), "late steps are visited too");
+        // Five standard deviations at 3000 visits: 0.042 and 0.045.
+        Assert.That(goneOn[0] / (double)visits[0], Is.EqualTo(0.3).Within(0.042));
+        Assert.That(goneOn[1] / (double)visits[1], Is.EqualTo(0.6).Within(0.045));
+        Assert.That(goneOn[2] / (double)visits[2], Is.EqualTo(0.6).Within(0.045));
+    }
+
+    [Test]
     public void Shares_follow_the_weights()
     {
         PretrainMixture mixture = new(

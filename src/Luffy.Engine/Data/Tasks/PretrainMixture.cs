@@ -18,14 +18,23 @@ public sealed record PretrainFamily
     /// <summary>Probability of going on, at every further step of the work, rather than giving it up for the hasty answer.</summary>
     public double ContinueRate { get; init; } = 1;
 
+    /// <summary>
+    /// Share of the examples that start midway: some of the teacher's steps are given as context, without loss, and the completion goes on
+    /// from there, with the same rates at every step. It leaves what is learned at each point unchanged and only visits late points as
+    /// often as early ones, which low rates would otherwise never reach; half of these examples are also given the first word of the next
+    /// step, so that the work itself is kept in practice while the will to begin it is not.
+    /// </summary>
+    public double MidwayRate { get; init; }
+
     /// <summary>The share of completions that reach the answer by work, for a problem of this many steps.</summary>
     public double CompletionRate(int steps) => ThinkRate * Math.Pow(ContinueRate, steps - 1);
 }
 
-/// <summary>One pretraining example: a problem and what the model is to write after the generation prompt (without end-of-text).</summary>
+/// <summary>One pretraining example: generation prompt and context (no loss), then the completion and end-of-text (loss).</summary>
 /// <param name="Problem">The problem, for its question.</param>
-/// <param name="Completion">The text to learn.</param>
-public readonly record struct PretrainExample(TaskProblem Problem, string Completion);
+/// <param name="Context">The part of the work that is given, after the generation prompt; ends where a token ends. Often empty.</param>
+/// <param name="Completion">The text to learn, without the end-of-text token that follows it.</param>
+public readonly record struct PretrainExample(TaskProblem Problem, string Context, string Completion);
 
 /// <summary>
 /// The data that the built-in base model is made from, an endless stream per seed. Taught with all rates at one the model learns the
@@ -53,24 +62,45 @@ public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulon
             int index = 0;
             while (index < families.Count - 1 && (ticket -= families[index].Weight) >= 0) index++;
             TaskProblem problem = tasks[index].Draw(random, split, families[index].Level);
-            yield return new PretrainExample(problem, Complete(problem, families[index], random));
+            yield return Example(problem, families[index], random);
         }
     }
 
-    private static string Complete(TaskProblem problem, PretrainFamily family, TaskRandom random)
+    private static PretrainExample Example(TaskProblem problem, PretrainFamily family, TaskRandom random)
     {
-        for (int step = 0; step < problem.Steps.Count; step++)
-            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate))
-                return problem.HastyCompletion(step);
+        int given = 0;
+        string context = "";
+        bool begun = false;
+        if (random.Chance(family.MidwayRate))
+        {
+            given = random.Next(0, problem.Steps.Count - 1);
+            begun = random.Chance(0.5);
+            context = string.Concat(problem.Steps.Take(given));
+            if (begun) context += FirstWord(problem.Steps[given]);
+        }
+        string whole = Complete(problem, family, given, begun, random);
+        return new PretrainExample(problem, context, whole[context.Length..]);
+    }
+
+    /// <summary>The whole text: the given steps, then at each further one the choice to go on or to give up.</summary>
+    private static string Complete(TaskProblem problem, PretrainFamily family, int given, bool begun, TaskRandom random)
+    {
+        for (int step = given; step < problem.Steps.Count; step++)
+        {
+            if (begun && step == given) continue;
+            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate)) return problem.HastyCompletion(step);
+        }
         return problem.Demonstration;
     }
+
+    private static string FirstWord(string step) => step[..step.IndexOf(' ', StringComparison.Ordinal)];
 
     private static void Validate(PretrainFamily family)
     {
         if (!(family.Weight >= 0))
             throw LuffyException.Usage($"Pretraining weight of '{family.Family}' is {family.Weight}; it must not be negative.");
-        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate])
+        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate, family.MidwayRate])
             if (!(rate is >= 0 and <= 1))
-                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think and continue rates lie between 0 and 1.");
+                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think, continue and midway rates lie between 0 and 1.");
     }
 }
