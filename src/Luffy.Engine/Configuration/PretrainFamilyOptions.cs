@@ -21,4 +21,8 @@ public sealed record PretrainFamilyOptions
     /// <summary>The share of completions that go on at every further step of the work.</summary>
     [Bounds(Minimum = 0, Maximum = 1)]
     public double ContinueRate { get; init; } = 1;
+
+    /// <summary>The share of examples that start midway, with the work up to there given and not learned.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double MidwayRate { get; init; }
 }

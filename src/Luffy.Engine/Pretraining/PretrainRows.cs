@@ -6,7 +6,7 @@ using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Pretraining;
 
-/// <summary>Turns a stage's mixture into rows: the rendered prompt, the completion, end-of-text.</summary>
+/// <summary>Turns a stage's mixture into rows: the rendered prompt and what is given of the work, the completion, end-of-text.</summary>
 internal sealed class PretrainRows(PretrainStage stage, ITokenizer tokenizer, ChatTemplate template, ulong seed, int maxLength) : IDisposable
 {
     private readonly IEnumerator<PretrainExample> _examples = new PretrainMixture(
@@ -17,6 +17,7 @@ internal sealed class PretrainRows(PretrainStage stage, ITokenizer tokenizer, Ch
             Level = f.Level,
             ThinkRate = f.ThinkRate,
             ContinueRate = f.ContinueRate,
+            MidwayRate = f.MidwayRate,
         })], seed).Examples().GetEnumerator();
 
     public List<TrainingRow> Next(int count)
@@ -25,8 +26,8 @@ internal sealed class PretrainRows(PretrainStage stage, ITokenizer tokenizer, Ch
         while (rows.Count < count)
         {
             _examples.MoveNext();
-            (TaskProblem problem, string completion) = _examples.Current;
-            int[] prompt = tokenizer.Encode(template.Render([new ChatMessage("user", problem.Question)]));
+            (TaskProblem problem, string context, string completion) = _examples.Current;
+            int[] prompt = [.. tokenizer.Encode(template.Render([new ChatMessage("user", problem.Question)])), .. tokenizer.Encode(context)];
             int[] ids = [.. prompt, .. tokenizer.Encode(completion), tokenizer.EndOfTextId];
             if (ids.Length > maxLength)
                 throw new LuffyException($"a pretraining example of {ids.Length} tokens (family '{problem.Family}') is longer than max_position_embeddings ({maxLength})");
