@@ -21,4 +21,25 @@ public sealed class LinearOrderTests(string backend) : OperationTests(backend, D
 
         Expect.SameBits("y", Lab.Read(y), expected);
     }
+
+    [TestCase(1), TestCase(7), TestCase(21), TestCase(45)]
+    public void Weight_gradients_may_be_split_between_any_two_tokens(int first)
+    {
+        const int rows = 46, n = 37, k = 70;
+        Tensor dy = Upload(Normal(1, rows * n), rows, n), x = Upload(Normal(2, rows * k), rows, k);
+        float[] before = Normal(3, n * k);
+        Tensor whole = Upload(before, n, k), parts = Upload(before, n, k);
+        Backend.Linear.BackwardWeight(whole, default, dy, x);
+        Backend.Linear.BackwardWeight(parts, default, dy.Rows(0, first), x.Rows(0, first));
+        Backend.Linear.BackwardWeight(parts, default, dy.Rows(first, rows - first), x.Rows(first, rows - first));
+        Expect.SameBits("dW", Lab.Read(parts), Lab.Read(whole));
+    }
+
+    [TestCase(1), TestCase(33)]
+    public void Head_gradients_may_be_split_between_any_two_tokens(int first)
+    {
+        PolicyBatch batch = PolicyBatch.Random(4, DType.F32, 64, 20, 150);
+        PolicyResult start = batch.Slice(0, first).Run(Lab, DType.F32, new()), end = batch.Slice(first, 64 - first).Run(Lab, DType.F32, new(), start.DHead);
+        Expect.SameBits("dHead", end.DHead, batch.Run(Lab, DType.F32, new()).DHead);
+    }
 }

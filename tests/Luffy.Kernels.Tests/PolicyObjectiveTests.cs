@@ -10,7 +10,10 @@ public sealed class PolicyObjectiveTests
     [TestCase(PolicyShaping.LogProb, 2 * -3.2188758248682006), TestCase(PolicyShaping.ProbPlusLogProb, 0.04 + (2 * -3.2188758248682006))]
     public void Off_policy_weight_at_p_004(PolicyShaping shaping, double expected)
     {
-        PolicyLossOptions options = new() { OffPolicyShaping = shaping, OffPolicyExponent = .3f, OffPolicyLogProbWeight = 2 };
+        PolicyLossOptions options = new()
+        {
+            OffPolicyShaping = shaping, OffPolicyExponent = .3f, OffPolicyLogProbWeight = 2, OnPolicyGamma = .7f, OnPolicyExponent = .9f,
+        };
         TokenObjective term = PolicyObjective.Evaluate(Math.Log(.04), double.NaN, -3, true, NoTeacher, options);
         Assert.That(term.Weight, Is.EqualTo(expected).Within(1e-5));
         Assert.That(term.Loss, Is.EqualTo(3 * expected).Within(3e-5));
@@ -21,7 +24,10 @@ public sealed class PolicyObjectiveTests
     [TestCase(PolicyShaping.LogProb, 3 * 0.6931471805599453), TestCase(PolicyShaping.ProbPlusLogProb, 2 + (3 * 0.6931471805599453))]
     public void On_policy_weight_at_p_04_and_old_p_02(PolicyShaping shaping, double expected)
     {
-        PolicyLossOptions options = new() { OnPolicyShaping = shaping, OnPolicyExponent = 1.5f, OnPolicyLogProbWeight = 3 };
+        PolicyLossOptions options = new()
+        {
+            OnPolicyShaping = shaping, OnPolicyExponent = 1.5f, OnPolicyLogProbWeight = 3, OffPolicyGamma = .7f, OffPolicyExponent = .9f,
+        };
         TokenObjective term = PolicyObjective.Evaluate(Math.Log(.4), Math.Log(.2), 2, false, NoTeacher, options);
         Assert.That(term.Weight, Is.EqualTo(expected).Within(1e-6));
         Assert.That(term.Loss, Is.EqualTo(-2 * expected).Within(2e-6));

@@ -148,6 +148,19 @@ public sealed class SamplingTests(string backend) : OperationTests(backend, DTyp
         }
     }
 
+    [TestCase(0, 1f), TestCase(5, 1f), TestCase(0, .9f)]
+    public void Broken_logits_still_give_an_id_of_the_vocabulary(int topK, float topP)
+    {
+        foreach (float broken in (float[])[float.NaN, float.NegativeInfinity, float.PositiveInfinity])
+        {
+            float[] all = new float[33], one = Normal(6, 33);
+            Array.Fill(all, broken);
+            one[30] = broken;
+            foreach (float temperature in (float[])[0, 1])
+                Assert.That(Draw([.. all, .. one], 33, new(temperature, topK, topP, 0, 1)).Ids, Has.All.InRange(0, 32), $"{broken} at {temperature}");
+        }
+    }
+
     private static HashSet<int> Kept(float[] logits, SamplingOptions options)
     {
         double[] p = Softmax(logits, options.Temperature);
