@@ -25,12 +25,19 @@ public sealed record DataOptions
     public string? AnswerAfter { get; init; }
 
     /// <summary>
+    /// The gold answer is what this regular expression finds in the answer field: its first group, or all of it without one; the last
+    /// match counts. Excludes answer_after.
+    /// </summary>
+    public string? AnswerPattern { get; init; }
+
+    /// <summary>
     /// Makes the demonstration from the row's fields: <c>{demonstration}</c> and <c>{answer}</c> are replaced. For worked solutions
-    /// that lack the format which the reward asks for.
+    /// that lack the format which the reward asks for; calculator annotations (<c>&lt;&lt;48/2=24&gt;&gt;</c>) and what starts with
+    /// answer_after go.
     /// </summary>
     public string? DemonstrationTemplate { get; init; }
 
-    /// <summary>Put before every conversation that has no system message of its own.</summary>
+    /// <summary>Put before every conversation that has no system message of its own; <c>think</c> is the built-in request to think first.</summary>
     public string? SystemPrompt { get; init; }
 
     /// <summary>A Jinja template, or the path of a file with one, instead of the one that the model directory brings.</summary>

@@ -23,4 +23,7 @@ public sealed record PromptExample
 
     /// <summary>Completions by the teacher, as text after the generation prompt and without the end-of-text token. May be empty.</summary>
     public IReadOnlyList<string> Demonstrations { get; init; } = [];
+
+    /// <summary>Further demonstrations that come as ids, end-of-text included: data that was tokenised elsewhere.</summary>
+    public IReadOnlyList<int[]> DemonstrationIds { get; init; } = [];
 }
