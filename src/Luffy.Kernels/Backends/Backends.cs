@@ -2,7 +2,9 @@ using Luffy.Kernels.Native;
 
 namespace Luffy.Kernels;
 
-/// <summary>Chooses a backend: an ordered list, the first that works wins, and one that is asked for by name works or is an error.</summary>
+/// <summary>
+/// Chooses a backend: an ordered list, the first that works wins, and one that is asked for by name works or is an error.
+/// </summary>
 public static class Backends
 {
     /// <summary>Forces a backend, as <c>--backend</c> does.</summary>
@@ -28,7 +30,11 @@ public static class Backends
         if (name is not null && !Names.Contains(name))
             throw new LuffyKernelException(Operation, $"'{name}' is not a backend; choose auto, {string.Join(", ", Names)}");
         if (isa is not null && !CpuIsas.Contains(isa))
-            throw new LuffyKernelException(Operation, $"'{isa}' is not an instruction set of the cpu backend; choose {string.Join(", ", CpuIsas)}");
+        {
+            throw new LuffyKernelException(Operation,
+                $"'{isa}' is not an instruction set of the cpu backend; choose {string.Join(", ", CpuIsas)}");
+        }
+
         if (name is not null and not "cpu" && options.Isa is not null)
             throw new LuffyKernelException(Operation, $"an instruction set ('{isa}') is for the cpu backend, not for '{name}'");
 

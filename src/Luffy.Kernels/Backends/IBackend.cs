@@ -60,7 +60,10 @@ public interface IBackend : IDisposable
     /// <summary>Sets every byte to zero.</summary>
     void Zero(in Tensor tensor);
 
-    /// <summary>Copies element by element, converting between <see cref="DType.F32"/> and <see cref="DType.Bf16"/> (round to nearest even). Same length.</summary>
+    /// <summary>
+    /// Copies element by element, converting between <see cref="DType.F32"/> and <see cref="DType.Bf16"/> (round to nearest even).
+    /// Same length.
+    /// </summary>
     void Copy(in Tensor destination, in Tensor source);
 
     /// <summary>Host to device. <typeparamref name="T"/> is float (F32), ushort (Bf16 bits), int (I32) or byte (U8); same length.</summary>

@@ -2,7 +2,9 @@ using System.Runtime.InteropServices;
 
 namespace Luffy.Kernels.Native;
 
-/// <summary>Mirror of <c>lf_kernels</c> in <c>native/include/luffy_kernels.h</c>: the same fields in the same order. Statuses are int.</summary>
+/// <summary>
+/// Mirror of <c>lf_kernels</c> in <c>native/include/luffy_kernels.h</c>: the same fields in the same order. Statuses are int.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal unsafe struct LfKernels
 {
@@ -35,23 +37,28 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, float, int> RmsNormForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, float, int> RmsNormAddForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> RmsNormBackward;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> RmsNormAddBackward;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*,
+        int> RmsNormAddBackward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int, int> RopeForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int, int> RopeBackward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfAttentionShape*, int> AttentionForward;
     public delegate* unmanaged[Cdecl]<nint, long, long, LfAttentionShape*, int, long> AttentionBackwardScratchBytes;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfAttentionShape*, LfTensor*, int> AttentionBackward;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfAttentionShape*, LfTensor*,
+        int> AttentionBackward;
     public delegate* unmanaged[Cdecl]<nint, long, LfAttentionShape*, int, long> AttentionCacheBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, long, LfAttentionShape*, int> AttentionStoreKeyValue;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, long, LfAttentionShape*, int, int> AttentionCopyPages;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, long, LfAttentionShape*, int> AttentionForwardPaged;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, long, LfAttentionShape*,
+        int> AttentionForwardPaged;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> SwiGluForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> SwiGluBackward;
     public delegate* unmanaged[Cdecl]<nint, long, long, long, int, long> PolicyLossScratchBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, float, LfTensor*, int> PolicyLossLogProb;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfPolicyTokens*, LfPolicyOptions*, LfTensor*, int> PolicyLossForwardBackward;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfPolicyTokens*,
+        LfPolicyOptions*, LfTensor*, int> PolicyLossForwardBackward;
     public delegate* unmanaged[Cdecl]<nint, long, long, long> SamplingScratchBytes;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfSamplingOptions*, LfTensor*, int> SamplingSample;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfSamplingOptions*, LfTensor*,
+        int> SamplingSample;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfAdamWOptions*, int> AdamWUpdate;
     public delegate* unmanaged[Cdecl]<nint, long, long> AdamWSquaredNormScratchBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> AdamWSquaredNorm;

@@ -6,7 +6,8 @@ internal sealed unsafe class NativeAdamW(NativeContext context) : IAdamW
     /// <inheritdoc/>
     public void Update(in Tensor weights, in Tensor master, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
     {
-        LfTensor a = context.Describe(weights), b = context.Describe(master), c = context.Describe(m), d = context.Describe(v), e = context.Describe(gradient);
+        LfTensor a = context.Describe(weights), b = context.Describe(master), c = context.Describe(m), d = context.Describe(v),
+            e = context.Describe(gradient);
         LfAdamWOptions nativeOptions = new()
         {
             LearningRate = options.LearningRate,

@@ -23,7 +23,8 @@ internal sealed unsafe class NativeAttention(NativeContext context) : IAttention
     public void Backward(in Tensor dQkv, in Tensor dy, in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts,
         in AttentionShape shape, in Tensor scratch)
     {
-        LfTensor a = context.Describe(dQkv), b = context.Describe(dy), c = context.Describe(y), d = context.Describe(logSumExp), e = context.Describe(qkv), f = context.Describe(sequenceStarts), g = context.Describe(scratch);
+        LfTensor a = context.Describe(dQkv), b = context.Describe(dy), c = context.Describe(y), d = context.Describe(logSumExp),
+            e = context.Describe(qkv), f = context.Describe(sequenceStarts), g = context.Describe(scratch);
         LfAttentionShape nativeShape = new(shape);
         context.Check("Attention.Backward", context.Table->AttentionBackward(context.Handle, &a, &b, &c, &d, &e, &f, &nativeShape, &g));
     }
@@ -55,8 +56,10 @@ internal sealed unsafe class NativeAttention(NativeContext context) : IAttention
     public void ForwardPaged(in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable, in Tensor queryStarts,
         in Tensor contextLengths, long pages, in AttentionShape shape)
     {
-        LfTensor a = context.Describe(y), b = context.Describe(qkv), c = context.Describe(cache), d = context.Describe(pageTable), e = context.Describe(queryStarts), f = context.Describe(contextLengths);
+        LfTensor a = context.Describe(y), b = context.Describe(qkv), c = context.Describe(cache), d = context.Describe(pageTable),
+            e = context.Describe(queryStarts), f = context.Describe(contextLengths);
         LfAttentionShape nativeShape = new(shape);
-        context.Check("Attention.ForwardPaged", context.Table->AttentionForwardPaged(context.Handle, &a, &b, &c, &d, &e, &f, pages, &nativeShape));
+        context.Check("Attention.ForwardPaged",
+            context.Table->AttentionForwardPaged(context.Handle, &a, &b, &c, &d, &e, &f, pages, &nativeShape));
     }
 }

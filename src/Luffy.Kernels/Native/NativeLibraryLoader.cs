@@ -65,7 +65,8 @@ internal static class NativeLibraryLoader
         // A single-file application unpacks its native files to a folder that only the runtime knows.
         if (string.IsNullOrEmpty(forced))
         {
-            if (NativeLibrary.TryLoad(file, typeof(NativeLibraryLoader).Assembly, DllImportSearchPath.AssemblyDirectory, out nint handle)) return handle;
+            System.Reflection.Assembly assembly = typeof(NativeLibraryLoader).Assembly;
+            if (NativeLibrary.TryLoad(file, assembly, DllImportSearchPath.AssemblyDirectory, out nint handle)) return handle;
             tried.Add($"{file}: not among the files of the application");
         }
 

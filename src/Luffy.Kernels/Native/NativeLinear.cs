@@ -17,14 +17,16 @@ internal sealed unsafe class NativeLinear(NativeContext context) : ILinear
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
     {
-        LfTensor a = context.Describe(y), b = context.Describe(x), c = context.Describe(weight.Values), d = context.Describe(weight.Packed), e = context.Describe(bias);
+        LfTensor a = context.Describe(y), b = context.Describe(x), c = context.Describe(weight.Values),
+            d = context.Describe(weight.Packed), e = context.Describe(bias);
         context.Check("Linear.Forward", context.Table->LinearForward(context.Handle, &a, &b, &c, &d, &e));
     }
 
     /// <inheritdoc/>
     public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight)
     {
-        LfTensor a = context.Describe(dx), b = context.Describe(dy), c = context.Describe(weight.Values), d = context.Describe(weight.Packed);
+        LfTensor a = context.Describe(dx), b = context.Describe(dy), c = context.Describe(weight.Values),
+            d = context.Describe(weight.Packed);
         context.Check("Linear.BackwardInput", context.Table->LinearBackwardInput(context.Handle, &a, &b, &c, &d));
     }
 

@@ -8,9 +8,11 @@ internal sealed unsafe class NativePolicyLoss(NativeContext context) : IPolicyLo
         context.Table->PolicyLossScratchBytes(context.Handle, rows, hiddenSize, vocabulary, (int)dtype));
 
     /// <inheritdoc/>
-    public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature, in Tensor scratch)
+    public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature,
+        in Tensor scratch)
     {
-        LfTensor a = context.Describe(statistics), b = context.Describe(hidden), c = context.Describe(head.Values), d = context.Describe(head.Packed), e = context.Describe(targets), f = context.Describe(scratch);
+        LfTensor a = context.Describe(statistics), b = context.Describe(hidden), c = context.Describe(head.Values),
+            d = context.Describe(head.Packed), e = context.Describe(targets), f = context.Describe(scratch);
         context.Check("PolicyLoss.LogProb", context.Table->PolicyLossLogProb(context.Handle, &a, &b, &c, &d, &e, temperature, &f));
     }
 
@@ -18,7 +20,9 @@ internal sealed unsafe class NativePolicyLoss(NativeContext context) : IPolicyLo
     public void ForwardBackward(in Tensor dHidden, in Tensor dHead, in Tensor statistics, in Tensor hidden, in LinearWeight head,
         in PolicyTokens tokens, in PolicyLossOptions options, in Tensor scratch)
     {
-        LfTensor a = context.Describe(dHidden), b = context.Describe(dHead), c = context.Describe(statistics), d = context.Describe(hidden), e = context.Describe(head.Values), f = context.Describe(head.Packed), g = context.Describe(scratch);
+        LfTensor a = context.Describe(dHidden), b = context.Describe(dHead), c = context.Describe(statistics),
+            d = context.Describe(hidden), e = context.Describe(head.Values), f = context.Describe(head.Packed),
+            g = context.Describe(scratch);
         LfPolicyTokens nativeTokens = Describe(tokens);
         LfPolicyOptions nativeOptions = Describe(options);
         context.Check("PolicyLoss.ForwardBackward", context.Table->PolicyLossForwardBackward(context.Handle, &a, &b, &c, &d, &e, &f,

@@ -11,7 +11,8 @@ internal sealed unsafe class NativeSampling(NativeContext context) : ISampling
     public void Sample(in Tensor ids, in Tensor logProbs, in Tensor sampledLogProbs, in Tensor logits, in Tensor keys,
         in SamplingOptions options, in Tensor scratch)
     {
-        LfTensor a = context.Describe(ids), b = context.Describe(logProbs), c = context.Describe(sampledLogProbs), d = context.Describe(logits), e = context.Describe(keys), f = context.Describe(scratch);
+        LfTensor a = context.Describe(ids), b = context.Describe(logProbs), c = context.Describe(sampledLogProbs),
+            d = context.Describe(logits), e = context.Describe(keys), f = context.Describe(scratch);
         LfSamplingOptions nativeOptions = new()
         {
             Temperature = options.Temperature,

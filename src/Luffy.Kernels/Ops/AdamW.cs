@@ -53,8 +53,8 @@ public sealed class AdamWReference : IAdamW
             options.Step < 1 ? "the first step is 1" : null;
         if (problem is not null)
         {
-            throw Checks.Failure("AdamW.Update", $"{problem}; step {options.Step}", ("weights", weights), ("master", master), ("m", m), ("v", v),
-                ("gradient", gradient));
+            throw Checks.Failure("AdamW.Update", $"{problem}; step {options.Step}", ("weights", weights), ("master", master), ("m", m),
+                ("v", v), ("gradient", gradient));
         }
 
         FloatSpan stored = new(weights);

@@ -3,7 +3,8 @@ namespace Luffy.Kernels;
 /// <summary>Argument checks of <see cref="IAttention"/> for backends whose tensors the host can read.</summary>
 internal static class AttentionChecks
 {
-    public static void Forward(string operation, in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts, in AttentionShape shape)
+    public static void Forward(string operation, in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts,
+        in AttentionShape shape)
     {
         string? problem = Geometry(qkv, shape) ??
             (!Checks.IsMatrix(y, qkv.DType, qkv.D0, shape.Heads * shape.HeadDim) ? "y must be [T, Heads, D] of the dtype of qkv" :
@@ -52,12 +53,13 @@ internal static class AttentionChecks
         string? problem =
             !Checks.IsBytes(cache, cacheBytes) ? "cache is too small for its pages" :
             !copies.Exists || copies.DType != DType.I32 || copies.RowLength != 2 ? "copies must be i32 [n, 2]" : null;
-        if (problem is not null) throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("copies", copies));
+        if (problem is not null)
+            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("copies", copies));
         Checks.Range(operation, "copies", copies.AsSpan<int>(), pages);
     }
 
-    public static void ForwardPaged(string operation, in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable, in Tensor queryStarts,
-        in Tensor contextLengths, long pages, long cacheBytes, in AttentionShape shape)
+    public static void ForwardPaged(string operation, in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable,
+        in Tensor queryStarts, in Tensor contextLengths, long pages, long cacheBytes, in AttentionShape shape)
     {
         string? problem = Geometry(qkv, shape) ??
             (!Checks.IsMatrix(y, qkv.DType, qkv.D0, shape.Heads * shape.HeadDim) ? "y must be [T, Heads, D] of the dtype of qkv" :
@@ -67,8 +69,8 @@ internal static class AttentionChecks
             !pageTable.Exists || pageTable.DType != DType.I32 || pageTable.D0 != contextLengths.Length ? "pageTable must be i32 [S, P]" : null);
         if (problem is not null)
         {
-            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("y", y), ("qkv", qkv), ("cache", cache), ("pageTable", pageTable),
-                ("queryStarts", queryStarts), ("contextLengths", contextLengths));
+            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("y", y), ("qkv", qkv), ("cache", cache),
+                ("pageTable", pageTable), ("queryStarts", queryStarts), ("contextLengths", contextLengths));
         }
 
         ReadOnlySpan<int> starts = queryStarts.AsSpan<int>(), lengths = contextLengths.AsSpan<int>(), table = pageTable.AsSpan<int>();

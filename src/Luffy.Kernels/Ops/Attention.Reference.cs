@@ -39,7 +39,8 @@ public sealed class AttentionReference : IAttention
         in Tensor contextLengths, long pages, in AttentionShape shape)
     {
         const string operation = "Attention.ForwardPaged";
-        AttentionChecks.ForwardPaged(operation, y, qkv, cache, pageTable, queryStarts, contextLengths, pages, CacheBytes(pages, shape, qkv.DType), shape);
+        AttentionChecks.ForwardPaged(operation, y, qkv, cache, pageTable, queryStarts, contextLengths, pages,
+            CacheBytes(pages, shape, qkv.DType), shape);
         ReadOnlySpan<int> starts = queryStarts.AsSpan<int>(), lengths = contextLengths.AsSpan<int>(), table = pageTable.AsSpan<int>();
         int tableWidth = (int)pageTable.RowLength;
         for (int s = 0; s < lengths.Length; s++)
@@ -210,7 +211,9 @@ public sealed class AttentionReference : IAttention
 
         private int TokenStart(int index)
         {
-            int place = _pages.IsEmpty ? index : (_pages[index / IAttention.PageSize] * IAttention.PageSize) + (index % IAttention.PageSize);
+            int place = _pages.IsEmpty
+                ? index
+                : (_pages[index / IAttention.PageSize] * IAttention.PageSize) + (index % IAttention.PageSize);
             return _first + (place * _tokenWidth);
         }
     }

@@ -29,7 +29,10 @@ public interface IAttention
     /// <param name="shape">Geometry.</param>
     void Forward(in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts, in AttentionShape shape);
 
-    /// <summary>Bytes of scratch that <see cref="Backward"/> needs for T tokens in batches whose longest sequence is <paramref name="maxLength"/>.</summary>
+    /// <summary>
+    /// Bytes of scratch that <see cref="Backward"/> needs for T tokens in batches whose longest sequence is
+    /// <paramref name="maxLength"/>.
+    /// </summary>
     long BackwardScratchBytes(long tokens, long maxLength, in AttentionShape shape, DType dtype);
 
     /// <summary>Gradients of queries, keys and values.</summary>

@@ -25,7 +25,9 @@ internal static class Checks
     /// <summary>F32 or Bf16.</summary>
     public static bool IsFloat(in Tensor tensor) => tensor.Exists && tensor.DType is DType.F32 or DType.Bf16;
 
-    /// <summary>Floating-point storage of <paramref name="rows"/> rows of <paramref name="rowLength"/> elements, however a row is factored.</summary>
+    /// <summary>
+    /// Floating-point storage of <paramref name="rows"/> rows of <paramref name="rowLength"/> elements, however a row is factored.
+    /// </summary>
     public static bool IsMatrix(in Tensor tensor, long rows, long rowLength) =>
         IsFloat(tensor) && tensor.D0 == rows && (tensor.RowLength == rowLength || tensor.Length == 0);
 

@@ -54,7 +54,8 @@ public sealed class LinearReference : ILinear
     /// <inheritdoc/>
     public void Pack(in Tensor packed, in Tensor weight)
     {
-        if (!Checks.IsFloat(weight)) throw Checks.Failure("Linear.Pack", "weight must be f32 or bf16 [N, K]", ("packed", packed), ("weight", weight));
+        if (Checks.IsFloat(weight)) return;
+        throw Checks.Failure("Linear.Pack", "weight must be f32 or bf16 [N, K]", ("packed", packed), ("weight", weight));
     }
 
     /// <inheritdoc/>
@@ -111,7 +112,8 @@ public sealed class LinearReference : ILinear
             !Checks.IsFloat(dy) || !Checks.IsMatrix(dy, x.DType, x.D0, dy.RowLength) ? "dy must be [T, N] of the dtype of x" :
             !Checks.IsMatrix(dWeight, DType.F32, dy.RowLength, x.RowLength) ? "dWeight must be f32 [N, K]" :
             dBias.Exists && !Checks.IsVector(dBias, DType.F32, dy.RowLength) ? "dBias must be f32 [N]" : null;
-        if (problem is not null) throw Checks.Failure("Linear.BackwardWeight", problem, ("dWeight", dWeight), ("dBias", dBias), ("dy", dy), ("x", x));
+        if (problem is not null)
+            throw Checks.Failure("Linear.BackwardWeight", problem, ("dWeight", dWeight), ("dBias", dBias), ("dy", dy), ("x", x));
 
         (int rows, int n, int k) = ((int)x.D0, (int)dy.RowLength, (int)x.RowLength);
         FloatSpan gradient = new(dy), input = new(x);

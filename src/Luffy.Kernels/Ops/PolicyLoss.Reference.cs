@@ -19,7 +19,8 @@ public sealed class PolicyLossReference : IPolicyLoss
     public long ScratchBytes(long rows, long hiddenSize, long vocabulary, DType dtype) => (vocabulary + hiddenSize) * sizeof(float);
 
     /// <inheritdoc/>
-    public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature, in Tensor scratch)
+    public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature,
+        in Tensor scratch)
     {
         Check("PolicyLoss.LogProb", statistics, hidden, head.Values, targets, temperature, scratch);
         ReadOnlySpan<int> ids = targets.AsSpan<int>();
@@ -81,7 +82,8 @@ public sealed class PolicyLossReference : IPolicyLoss
     /// Overwrites scaled logits with the loss's gradient by the raw logits: scale·(g·(1[v = target] − p_v) + c·p_v·(ln p_v + H)), where
     /// the second term is −c times dH/dz_v = −p_v·(ln p_v + H).
     /// </summary>
-    private static void LogitGradient(Span<float> z, int target, float logSumExp, float entropy, float gradient, float entropyCoefficient, float scale)
+    private static void LogitGradient(Span<float> z, int target, float logSumExp, float entropy, float gradient, float entropyCoefficient,
+        float scale)
     {
         for (int v = 0; v < z.Length; v++)
         {
@@ -126,7 +128,8 @@ public sealed class PolicyLossReference : IPolicyLoss
     private static Span<float> HiddenRow(in Tensor scratch, in Tensor head) =>
         MemoryMarshal.Cast<byte, float>(scratch.AsSpan<byte>()).Slice((int)head.D0, (int)head.RowLength);
 
-    private void Check(string operation, in Tensor statistics, in Tensor hidden, in Tensor head, in Tensor targets, float temperature, in Tensor scratch)
+    private void Check(string operation, in Tensor statistics, in Tensor hidden, in Tensor head, in Tensor targets, float temperature,
+        in Tensor scratch)
     {
         long rows = targets.Exists ? targets.Length : 0;
         string? problem =
@@ -138,8 +141,8 @@ public sealed class PolicyLossReference : IPolicyLoss
             !Checks.IsBytes(scratch, ScratchBytes(rows, head.RowLength, head.D0, head.DType)) ? "scratch is too small" : null;
         if (problem is not null)
         {
-            throw Checks.Failure(operation, $"{problem}; temperature {temperature}", ("statistics", statistics), ("hidden", hidden), ("head", head),
-                ("targets", targets), ("scratch", scratch));
+            throw Checks.Failure(operation, $"{problem}; temperature {temperature}", ("statistics", statistics), ("hidden", hidden),
+                ("head", head), ("targets", targets), ("scratch", scratch));
         }
 
         Checks.Range(operation, "targets", targets.AsSpan<int>(), head.D0);
@@ -156,14 +159,16 @@ public sealed class PolicyLossReference : IPolicyLoss
             !Checks.IsVector(tokens.OldLogProbs, DType.F32, rows) ? "old log-probs must be f32 [R]" :
             !Checks.IsVector(tokens.OffPolicy, DType.I32, rows) ? "offPolicy must be i32 [R]" :
             !Checks.IsVector(tokens.Weights, DType.F32, rows) ? "weights must be f32 [R]" :
-            tokens.BehaviorLogProbs.Exists && !Checks.IsVector(tokens.BehaviorLogProbs, DType.F32, rows) ? "behavior log-probs must be f32 [R]" :
-            tokens.ReferenceLogProbs.Exists && !Checks.IsVector(tokens.ReferenceLogProbs, DType.F32, rows) ? "reference log-probs must be f32 [R]" :
+            !IsOptional(tokens.BehaviorLogProbs, rows) ? "behavior log-probs must be f32 [R]" :
+            !IsOptional(tokens.ReferenceLogProbs, rows) ? "reference log-probs must be f32 [R]" :
             options.KlCoefficient != 0 && !tokens.ReferenceLogProbs.Exists ? "a KL coefficient needs reference log-probs" :
             !Enum.IsDefined(options.OffPolicyShaping) || !Enum.IsDefined(options.OnPolicyShaping) ? "unknown shaping" :
             !Enum.IsDefined(options.KlEstimator) ? "unknown KL estimator" : null;
         if (problem is null) return;
         throw Checks.Failure(operation, problem, ("dHidden", dHidden), ("dHead", dHead), ("hidden", hidden), ("head", head),
-            ("advantages", tokens.Advantages), ("oldLogProbs", tokens.OldLogProbs), ("offPolicy", tokens.OffPolicy), ("weights", tokens.Weights),
-            ("behaviorLogProbs", tokens.BehaviorLogProbs), ("referenceLogProbs", tokens.ReferenceLogProbs));
+            ("advantages", tokens.Advantages), ("oldLogProbs", tokens.OldLogProbs), ("offPolicy", tokens.OffPolicy),
+            ("weights", tokens.Weights), ("behaviorLogProbs", tokens.BehaviorLogProbs), ("referenceLogProbs", tokens.ReferenceLogProbs));
     }
+
+    private static bool IsOptional(in Tensor tensor, long rows) => !tensor.Exists || Checks.IsVector(tensor, DType.F32, rows);
 }

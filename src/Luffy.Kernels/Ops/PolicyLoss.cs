@@ -24,7 +24,10 @@ public enum TokenStatistic
     /// <summary>The KL estimate; 0 without reference log-probs.</summary>
     Kl = 6,
 
-    /// <summary>1 on-policy where PPO's clip is active (the clipped loss is the larger), 2 off-policy where the upper bound is, 3 where the lower is, 4 dropped by MaxProbability, else 0.</summary>
+    /// <summary>
+    /// 1 on-policy where PPO's clip is active (the clipped loss is the larger), 2 off-policy where the upper bound is, 3 where the
+    /// lower is, 4 dropped by MaxProbability, else 0.
+    /// </summary>
     Clipped = 7,
 }
 
@@ -58,7 +61,10 @@ public interface IPolicyLoss
     /// <param name="scratch">[<see cref="ScratchBytes"/>] U8.</param>
     void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature, in Tensor scratch);
 
-    /// <summary>Loss, statistics and gradients. The composition of LogProb, the per-token objective, and softmax's gradient through the head.</summary>
+    /// <summary>
+    /// Loss, statistics and gradients. The composition of LogProb, the per-token objective, and softmax's gradient through the
+    /// head.
+    /// </summary>
     /// <param name="dHidden">[R, H] =, the dtype of hidden.</param>
     /// <param name="dHead">[V, H] F32 +=, over ascending rows.</param>
     /// <param name="statistics">[8, R] F32 =.</param>

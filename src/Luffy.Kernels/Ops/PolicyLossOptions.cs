@@ -74,7 +74,9 @@ public readonly record struct PolicyLossOptions()
     /// <summary>c, on-policy rows.</summary>
     public float OnPolicyLogProbWeight { get; init; } = 1;
 
-    /// <summary>Whether the on-policy weight is clipped as in PPO: max(−A·w, −A·clamp(w, 1−ε, 1+ε_high)). Off-policy rows never are.</summary>
+    /// <summary>
+    /// Whether the on-policy weight is clipped as in PPO: max(−A·w, −A·clamp(w, 1−ε, 1+ε_high)). Off-policy rows never are.
+    /// </summary>
     public bool Clip { get; init; }
 
     /// <summary>ε.</summary>

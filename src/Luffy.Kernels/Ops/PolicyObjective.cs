@@ -36,7 +36,9 @@ public static class PolicyObjective
     /// <summary>Keeps a recorded teacher probability of 0 from dividing, as the authors' code does.</summary>
     private const double BehaviorFloor = 1e-6;
 
-    /// <summary>The policy term of a token, chosen by its kind: the branch not taken is not computed, so it cannot overflow into a NaN.</summary>
+    /// <summary>
+    /// The policy term of a token, chosen by its kind: the branch not taken is not computed, so it cannot overflow into a NaN.
+    /// </summary>
     /// <param name="logProb">ln π(token).</param>
     /// <param name="oldLogProb">ln π_old, for sampled tokens; NaN means the current one as a constant: ratio 1.</param>
     /// <param name="advantage">A. With A = 0 the term is exactly 0, however large the weight.</param>
@@ -78,7 +80,8 @@ public static class PolicyObjective
     }
 
     /// <summary>w of a sampled token and dw/d ln π: the shaping of ρ = π/π_old.</summary>
-    private static (double Weight, double Slope, PolicyClip Clip) OnPolicyWeight(double logProb, double oldLogProb, in PolicyLossOptions options)
+    private static (double Weight, double Slope, PolicyClip Clip) OnPolicyWeight(double logProb, double oldLogProb,
+        in PolicyLossOptions options)
     {
         double old = double.IsNaN(oldLogProb) ? logProb : oldLogProb;
         if (options.OnPolicyShaping == PolicyShaping.Regularized)
@@ -93,8 +96,11 @@ public static class PolicyObjective
         return (w, slope, PolicyClip.None);
     }
 
-    /// <summary>w of a demonstration's token and dw/d ln π: the shaping of p, or p/q where the teacher's q is recorded; then its bounds.</summary>
-    private static (double Weight, double Slope, PolicyClip Clip) OffPolicyWeight(double logProb, double behaviorLogProb, in PolicyLossOptions options)
+    /// <summary>
+    /// w of a demonstration's token and dw/d ln π: the shaping of p, or p/q where the teacher's q is recorded; then its bounds.
+    /// </summary>
+    private static (double Weight, double Slope, PolicyClip Clip) OffPolicyWeight(double logProb, double behaviorLogProb,
+        in PolicyLossOptions options)
     {
         double weight, slope;
         if (!double.IsNaN(behaviorLogProb))

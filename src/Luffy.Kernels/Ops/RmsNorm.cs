@@ -11,7 +11,9 @@ public interface IRmsNorm
     /// <param name="epsilon">Added to the mean square.</param>
     void Forward(in Tensor y, in Tensor rstd, in Tensor x, in Tensor weight, float epsilon);
 
-    /// <summary>sum = x + delta (rounded to storage), then <see cref="Forward"/> of the sum: the residual connection and the norm after it.</summary>
+    /// <summary>
+    /// sum = x + delta (rounded to storage), then <see cref="Forward"/> of the sum: the residual connection and the norm after it.
+    /// </summary>
     /// <param name="y">[T, H] =.</param>
     /// <param name="sum">[T, H] =; may be the memory of <paramref name="x"/>.</param>
     /// <param name="rstd">[T] F32 =.</param>
@@ -78,14 +80,16 @@ public sealed class RmsNormReference : IRmsNorm
     }
 
     /// <inheritdoc/>
-    public void AddBackward(in Tensor dx, in Tensor dWeight, in Tensor dy, in Tensor dResidual, in Tensor x, in Tensor rstd, in Tensor weight)
+    public void AddBackward(in Tensor dx, in Tensor dWeight, in Tensor dy, in Tensor dResidual, in Tensor x, in Tensor rstd,
+        in Tensor weight)
     {
         CheckBackward("RmsNorm.AddBackward", dx, dWeight, dy, dResidual, x, rstd, weight);
         Backward(dx, dWeight, dy, new FloatSpan(dResidual), x, rstd, weight);
     }
 
     // An empty residual adds nothing; a present one is added before the one rounding to storage.
-    private static void Backward(in Tensor dx, in Tensor dWeight, in Tensor dy, FloatSpan residual, in Tensor x, in Tensor rstd, in Tensor weight)
+    private static void Backward(in Tensor dx, in Tensor dWeight, in Tensor dy, FloatSpan residual, in Tensor x, in Tensor rstd,
+        in Tensor weight)
     {
         FloatSpan result = new(dx), gradient = new(dy), input = new(x), scale = new(weight);
         Span<float> reciprocals = rstd.AsSpan<float>(), weightSum = dWeight.AsSpan<float>();
@@ -106,7 +110,8 @@ public sealed class RmsNormReference : IRmsNorm
         }
     }
 
-    private static void CheckForward(string operation, in Tensor y, in Tensor rstd, in Tensor x, in Tensor weight, in Tensor sum, in Tensor delta)
+    private static void CheckForward(string operation, in Tensor y, in Tensor rstd, in Tensor x, in Tensor weight, in Tensor sum,
+        in Tensor delta)
     {
         string? problem =
             !Checks.IsFloat(x) ? "x must be f32 or bf16 [T, H]" :

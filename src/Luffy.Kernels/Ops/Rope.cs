@@ -34,7 +34,11 @@ public sealed class RopeReference : IRope
             !Checks.IsVector(positions, DType.I32, qkv.D0) ? "positions must be i32 [T]" :
             rotatedHeads < 0 || rotatedHeads * dimension > qkv.RowLength ? "rotatedHeads exceeds the heads of qkv" : null;
         if (problem is not null)
-            throw Checks.Failure(operation, problem + $"; rotatedHeads {rotatedHeads}", ("qkv", qkv), ("positions", positions), ("table", table));
+        {
+            throw Checks.Failure(operation, $"{problem}; rotatedHeads {rotatedHeads}", ("qkv", qkv), ("positions", positions),
+                ("table", table));
+        }
+
         ReadOnlySpan<int> places = positions.AsSpan<int>();
         Checks.Range(operation, "positions", places, table.D0);
 

@@ -67,7 +67,9 @@ public sealed class SamplingReference : ISampling
         return Math.Max(best, 0);
     }
 
-    /// <summary>Sets what the filters remove to −∞, each filter on what the one before left, as Hugging Face's logits processors do.</summary>
+    /// <summary>
+    /// Sets what the filters remove to −∞, each filter on what the one before left, as Hugging Face's logits processors do.
+    /// </summary>
     private static void Filter(Span<float> z, Span<ulong> order, in SamplingOptions options)
     {
         for (int v = 0; v < z.Length; v++) order[v] = DescendingKey(z[v], v);
@@ -98,7 +100,9 @@ public sealed class SamplingReference : ISampling
         for (int i = count; i < z.Length; i++) z[Token(order[i])] = float.NegativeInfinity;
     }
 
-    /// <summary>A number that sorts larger logits first and lower ids first among equals: the float's bits made monotone, then the id.</summary>
+    /// <summary>
+    /// A number that sorts larger logits first and lower ids first among equals: the float's bits made monotone, then the id.
+    /// </summary>
     private static ulong DescendingKey(float value, int token)
     {
         uint bits = BitConverter.SingleToUInt32Bits(value + 0f);
@@ -124,7 +128,7 @@ public sealed class SamplingReference : ISampling
             !(options.MinP >= 0 && options.MinP <= 1) ? "min-p must be in [0, 1]" :
             !Checks.IsBytes(scratch, ScratchBytes(rows, logits.RowLength)) ? "scratch is too small" : null;
         if (problem is null) return;
-        throw Checks.Failure("Sampling.Sample", $"{problem}; {options}", ("ids", ids), ("logProbs", logProbs), ("sampledLogProbs", sampledLogProbs),
-            ("logits", logits), ("keys", keys), ("scratch", scratch));
+        throw Checks.Failure("Sampling.Sample", $"{problem}; {options}", ("ids", ids), ("logProbs", logProbs),
+            ("sampledLogProbs", sampledLogProbs), ("logits", logits), ("keys", keys), ("scratch", scratch));
     }
 }

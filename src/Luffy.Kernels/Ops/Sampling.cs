@@ -1,6 +1,8 @@
 namespace Luffy.Kernels;
 
-/// <summary>How tokens are drawn. Filters apply in the order temperature, top-k, top-p, min-p, as Hugging Face and vLLM apply them.</summary>
+/// <summary>
+/// How tokens are drawn. Filters apply in the order temperature, top-k, top-p, min-p, as Hugging Face and vLLM apply them.
+/// </summary>
 /// <param name="Temperature">Logits are divided by it; 0 takes the largest logit (and log-probs are those of temperature 1).</param>
 /// <param name="TopK">Keep the k largest logits (ties with the k-th are kept); 0 keeps all.</param>
 /// <param name="TopP">Keep the smallest set of most probable tokens whose mass reaches p, always at least one; 1 keeps all.</param>
