@@ -1,8 +1,10 @@
+using System.Numerics;
+
 namespace Luffy.Kernels;
 
 /// <summary>
-/// Host memory that an operation of the reference reuses from call to call. It grows to the longest row seen and allocates no more
-/// after that, so that nothing is allocated per token.
+/// Host memory that an operation of the reference reuses from call to call. It grows to the power of two above the longest row seen,
+/// so that a context that becomes longer by one token at a time does not allocate at every token.
 /// </summary>
 internal sealed class RowBuffer
 {
@@ -14,7 +16,7 @@ internal sealed class RowBuffer
     /// <summary><paramref name="length"/> values, whatever the last user left in them.</summary>
     public Span<float> Take(int length)
     {
-        if (_values.Length < length) _values = new float[length];
+        if (_values.Length < length) _values = new float[BitOperations.RoundUpToPowerOf2((uint)length)];
         return _values.AsSpan(0, length);
     }
 }
