@@ -9,6 +9,11 @@ namespace Luffy.Engine.Text;
 /// Byte-level byte-pair encoding from a Hugging Face directory (tokenizer.json and tokenizer_config.json), as Qwen2, Llama 3 and GPT-2
 /// use it: the same ids as Hugging Face <c>tokenizers</c> gives without special tokens added. Safe to use from several threads.
 /// </summary>
+/// <remarks>
+/// Why not Microsoft.ML.Tokenizers 2.0.1: on 42,608 strings (GSM8K, and adversarial ones) with Qwen2.5's tokenizer this class differs from
+/// Hugging Face on none; that library, given the same form-C text, on 181 adversarial ones (its patterns see half a surrogate pair), and it knows
+/// neither <c>ignore_merges</c> nor the flags of added tokens.
+/// </remarks>
 public sealed class BpeTokenizer : ITokenizer
 {
     private readonly BytePairMerger merger;
