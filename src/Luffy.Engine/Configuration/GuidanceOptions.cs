@@ -7,8 +7,8 @@ public sealed record GuidanceOptions
     [Bounds(Minimum = 0)]
     public int NumDemonstrations { get; init; }
 
-    /// <summary>Leave out demonstrations that the reward judges wrong, instead of pushing them down.</summary>
-    public bool DropWrongDemonstrations { get; init; }
+    /// <summary>Leave out demonstrations that the verifier judges wrong; false keeps them, and their advantage pushes them down.</summary>
+    public bool DropWrongDemonstrations { get; init; } = true;
 
     /// <summary>Use the demonstration only in groups with at most this many correct samples; null means in all.</summary>
     [Bounds(Minimum = 0)]

@@ -34,8 +34,4 @@ public sealed record RolloutOptions
     /// <summary>Sequences decoded at the same time. Changes speed and memory, never a token.</summary>
     [Bounds(Minimum = 1)]
     public int RolloutBatchSize { get; init; } = 64;
-
-    /// <summary>Tokens of one page of the key-value cache.</summary>
-    [Bounds(Minimum = 1, Maximum = 4096)]
-    public int KvPageSize { get; init; } = 16;
 }

@@ -18,6 +18,9 @@ public sealed class DemonstrationValidator(
 {
     private const string ThoughtOpening = "<think>\n";
 
+    /// <summary>Keep demonstrations that the verifier calls wrong: in a group they are then pushed down.</summary>
+    public bool KeepWrong { get; init; }
+
     /// <summary>The prompts that are kept, in order, each with the demonstrations that passed; and what became of the rest.</summary>
     /// <exception cref="LuffyException">No prompt is left, or the template refuses a conversation.</exception>
     public (IReadOnlyList<TokenizedPrompt> Prompts, DatasetReport Report) Validate(IReadOnlyList<PromptExample> examples)
@@ -102,6 +105,7 @@ public sealed class DemonstrationValidator(
             return (RefusalReason.DemonstrationWithoutEndOfText, $"ends in {(ids.Length == 0 ? "nothing" : $"id {ids[^1]}")}, expected {tokenizer.EndOfTextId}");
         if (end < ids.Length - 1) return (RefusalReason.DemonstrationEndsTwice, $"end-of-text at token {end} of {ids.Length}");
         if (ids.Length > maxCompletionLength) return (RefusalReason.DemonstrationTooLong, $"{ids.Length} tokens, at most {maxCompletionLength}");
+        if (KeepWrong) return null;
         var result = verifier.Score(example, tokenizer.Decode(ids.AsSpan(0, ids.Length - 1)));
         return result.Value > 0
             ? null : (RefusalReason.DemonstrationNotVerified, result.Note ?? $"found {result.Extracted ?? "no answer"}, expected {example.Answer}");

@@ -46,6 +46,29 @@ public sealed class MetricsLog : IDisposable
         }
     }
 
+    /// <summary>Seconds in the steps up to <paramref name="lastStep"/>, by an earlier part of the run; 0 where nothing was written.</summary>
+    public static double SecondsUpTo(string path, int lastStep)
+    {
+        if (lastStep == 0 || !File.Exists(path)) return 0;
+        double seconds = 0;
+        foreach (string line in File.ReadLines(path))
+        {
+            try
+            {
+                using JsonDocument row = JsonDocument.Parse(line);
+                if (row.RootElement.GetProperty("step").GetInt32() <= lastStep && row.RootElement.TryGetProperty(StepMetrics.StepTime, out JsonElement time))
+                    seconds += time.GetDouble();
+            }
+            catch (JsonException)
+            {
+                // A last line that was cut off by a kill; the log's constructor takes it away.
+                break;
+            }
+        }
+
+        return seconds;
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 }

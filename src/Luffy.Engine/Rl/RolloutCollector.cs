@@ -11,7 +11,7 @@ namespace Luffy.Engine.Rl;
 /// Makes a step's groups: samples answers, adds demonstrations as rows that are never generated, and has every row scored on worker threads
 /// while decoding goes on.
 /// </summary>
-public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel model, RolloutEngine engine, IReward reward)
+public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel model, RolloutEngine engine, IReward reward, IReward verifier)
 {
     /// <summary>The groups of one step, in the order of the prompts.</summary>
     /// <param name="prompts">The step's prompts.</param>
@@ -95,6 +95,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             Truncated = completion.Finish == FinishReason.Length,
             Text = text,
             Result = reward.Score(prompt.Example, text),
+            IsCorrect = verifier.Score(prompt.Example, text).Value > 0,
         };
     }
 
@@ -108,6 +109,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             OffPolicyTokens = ids.Length,
             Text = text,
             Result = reward.Score(prompt.Example, text),
+            IsCorrect = verifier.Score(prompt.Example, text).Value > 0,
         };
     }
 

@@ -25,7 +25,10 @@ public sealed class GroupRow
     public required string Text { get; init; }
 
     /// <summary>What the rewards said.</summary>
-    public RewardResult Result { get; set; }
+    public required RewardResult Result { get; init; }
+
+    /// <summary>Whether the verifier calls the answer right; with several rewards their sum does not tell.</summary>
+    public required bool IsCorrect { get; init; }
 
     /// <summary>Its advantage within the group.</summary>
     public double Advantage { get; set; }
@@ -42,8 +45,8 @@ public sealed class GroupRow
 /// <param name="Rows">Sampled rows in order of their number, then demonstrations.</param>
 public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
 {
-    /// <summary>Sampled rows that the reward judged correct.</summary>
-    public int SolvedSamples => Rows.Count(r => !r.IsDemonstration && r.Result.Value >= 0.5);
+    /// <summary>Sampled rows that the verifier judged correct.</summary>
+    public int SolvedSamples => Rows.Count(r => !r.IsDemonstration && r.IsCorrect);
 
     /// <summary>Sampled rows.</summary>
     public int Samples => Rows.Count(r => !r.IsDemonstration);

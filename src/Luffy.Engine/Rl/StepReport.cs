@@ -98,7 +98,7 @@ internal static class StepReport
 
     private static double Mean(UpdateLog log, Func<UpdateLog.Entry, double> figure) => log.Entries.Count == 0 ? 0 : log.Entries.Average(figure);
 
-    private static double Solved(GroupRow row) => row.Result.Value >= 0.5 ? 1 : 0;
+    private static double Solved(GroupRow row) => row.IsCorrect ? 1 : 0;
 
     private static double Share<T>(IReadOnlyCollection<T> items, Func<T, bool> test) => items.Count == 0 ? 0 : (double)items.Count(test) / items.Count;
 

@@ -1,0 +1,99 @@
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Data;
+using Luffy.Engine.Data.Tasks;
+using Luffy.Engine.Model;
+using Luffy.Engine.Reporting;
+using Luffy.Engine.Rewards;
+using Luffy.Engine.Text;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>The prompts of a run, tokenised and validated once at load: what is trained on, and what is measured on.</summary>
+public sealed class TrainingData
+{
+    /// <summary>The dataset name that stands for the built-in tasks.</summary>
+    public const string BuiltIn = "builtin";
+
+    // Validation and test problems are the same in every run, whatever its seed: results stay comparable.
+    private const ulong MeasurementSeed = 20250421;
+    private const int DefaultItemsPerFamily = 50;
+    private readonly PromptDataset _train;
+
+    private TrainingData(IReadOnlyList<TokenizedPrompt> train, ulong seed, IReadOnlyList<TokenizedPrompt> validation, IReadOnlyList<TokenizedPrompt> test)
+    {
+        _train = new PromptDataset(train, seed);
+        (Validation, Test) = (validation, test);
+        MaxPromptTokens = train.Concat(validation).Concat(test).Max(p => p.PromptIds.Length);
+    }
+
+    /// <summary>Measured on during training.</summary>
+    public IReadOnlyList<TokenizedPrompt> Validation { get; }
+
+    /// <summary>Measured on before and after; never looked at in between.</summary>
+    public IReadOnlyList<TokenizedPrompt> Test { get; }
+
+    /// <summary>The longest prompt of all.</summary>
+    public int MaxPromptTokens { get; }
+
+    /// <summary>How far the training prompts have been gone through.</summary>
+    public DatasetCursor Cursor
+    {
+        get => _train.Cursor;
+        set => _train.Cursor = value;
+    }
+
+    /// <summary>The next prompts to train on.</summary>
+    public IReadOnlyList<TokenizedPrompt> Next(int count) => _train.Next(count);
+
+    /// <summary>Loads what the configuration names, says what became of it, and leaves out what does not hold.</summary>
+    /// <param name="config">Data, guidance, evaluation.</param>
+    /// <param name="modelDirectory">Tokenizer, template and size of the vocabulary.</param>
+    /// <param name="console">Receives the report.</param>
+    /// <exception cref="LuffyException">A file is malformed or empty, or nothing is left to train on.</exception>
+    public static TrainingData Load(TrainingConfiguration config, string modelDirectory, RunConsole console)
+    {
+        BpeTokenizer tokenizer = BpeTokenizer.Load(modelDirectory);
+        var validator = new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate),
+            RewardRegistry.Verifier(config.Reward.RewardFuncs), config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength,
+            TransformerConfig.Load(modelDirectory).VocabularySize) { KeepWrong = !config.Guidance.DropWrongDemonstrations };
+        (IReadOnlyList<TokenizedPrompt> train, DatasetReport report) = validator.Validate(Examples(config));
+        foreach (string line in report.Lines()) console.Say($"training data: {line}");
+        if (report.Demonstrations == 0 && NeedsDemonstrations(config))
+        {
+            throw new LuffyException($"{config.Data.DatasetName}: no demonstration is left, and method {ConfigurationKey.SnakeCase(config.Method.ToString())} learns from them; " +
+                "correct columns.demonstration, demonstration_template or max_completion_length, or use method: grpo");
+        }
+
+        // Imitation has nothing to learn from a prompt alone.
+        if (config.Method == TrainingMethod.Sft) train = [.. train.Where(p => p.Demonstrations.Count > 0)];
+        return new TrainingData(train, (ulong)config.Seed, Measured(config, validator, DatasetSplit.Validation), Measured(config, validator, DatasetSplit.Test));
+    }
+
+    private static bool NeedsDemonstrations(TrainingConfiguration config) =>
+        config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None;
+
+    private static IReadOnlyList<PromptExample> Examples(TrainingConfiguration config)
+    {
+        DataOptions data = config.Data;
+        if (data.DatasetName != BuiltIn) return JsonlPromptDataset.Load(data);
+        IReadOnlyList<TaskFamily> families = data.TaskFamilies is { } names ? [.. names.Select(TaskSuite.Family)] : TaskSuite.InDistribution;
+        return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel);
+    }
+
+    private static IReadOnlyList<TokenizedPrompt> Measured(TrainingConfiguration config, DemonstrationValidator validator, DatasetSplit split)
+    {
+        EvaluationOptions evaluation = config.Evaluation;
+        IReadOnlyList<PromptExample> examples;
+        if (evaluation.EvalDatasetName is { } file) examples = JsonlPromptDataset.Load(config.Data with { DatasetName = file });
+        else if (config.Data.DatasetName != BuiltIn) return [];
+        else
+        {
+            int items = evaluation.EvalItemsPerFamily > 0 ? evaluation.EvalItemsPerFamily : DefaultItemsPerFamily;
+            examples = TaskSuite.Create(TaskSuite.All, split, items, MeasurementSeed, config.Data.TaskLevel);
+        }
+
+        if (evaluation.EvalItemsPerFamily > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(evaluation.EvalItemsPerFamily))];
+        // Demonstrations are for training; without them nothing is refused for their sake.
+        return validator.Validate([.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })]).Prompts;
+    }
+}

@@ -1,0 +1,173 @@
+using System.Diagnostics;
+using Luffy.Engine.Checkpoint;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Data;
+using Luffy.Engine.Evaluation;
+using Luffy.Engine.Model;
+using Luffy.Engine.Optim;
+using Luffy.Engine.Reporting;
+using Luffy.Engine.Rewards;
+using Luffy.Engine.Rollout;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>
+/// A whole run: load, plan, measure, train, save, measure again. It owns the loop around <see cref="MixedPolicyTrainer.Step"/> and everything
+/// that is written; the step itself knows of neither files nor consoles.
+/// </summary>
+/// <param name="config">The resolved configuration.</param>
+/// <param name="run">Where everything is written.</param>
+/// <param name="console">Where progress is told.</param>
+public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, RunConsole console)
+{
+    /// <summary>Executes the run from its start, or from a checkpoint.</summary>
+    /// <param name="checkpoint">Where to go on from, or null.</param>
+    /// <param name="cancellation">Saves a checkpoint after the current step and ends with <see cref="OperationCanceledException"/>.</param>
+    public RunSummary Execute(SavedCheckpoint? checkpoint, CancellationToken cancellation)
+    {
+        // What the runtime itself takes is there before anything of ours.
+        long runtimeBytes = ProcessMemory.ResidentBytes;
+        using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads);
+        DType dtype = config.Model.Dtype.Resolve(backend);
+        string directory = BuiltInModel.Resolve(config.Model.ModelNameOrPath);
+        IReward reward = RewardRegistry.Create(config.Reward.RewardFuncs, config.Reward.RewardWeights);
+        IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
+        TrainingData data = TrainingData.Load(config, directory, console);
+        TransformerConfig architecture = TransformerConfig.Load(directory);
+        var plan = new MemoryPlan(backend, config, architecture, dtype, data.MaxPromptTokens);
+        long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
+        console.Say($"{config.Method.ToString().ToLowerInvariant()} on {directory}, {dtype.Name()}, {backend.Description}");
+        console.Say($"memory plan {MemoryPlan.Megabytes(planned)}: runtime and data {MemoryPlan.Megabytes(planned - plan.Bytes)}, buffers {plan}");
+        ProcessMemory.RequireAvailable(plan.Bytes);
+
+        using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
+            chatTemplate: config.Data.ChatTemplate);
+        using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
+        using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
+        using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);
+        OptimizerOptions o = config.Optimizer;
+        using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);
+        var trainer = new MixedPolicyTrainer(config, model, new RolloutCollector(config, model, engine, reward, verifier), new PolicyUpdater(backend, model.Model, plan.Training, arena),
+            new SequenceScorer(backend, model.Model, plan.Training, arena), optimizer, reference);
+        var evaluation = new RunEvaluation(config, model, engine, verifier, console);
+        var store = new CheckpointStore(run.Root, config.Logging.SaveTotalLimit);
+
+        IReadOnlyList<FamilyAccuracy>? before = null;
+        if (checkpoint is not null)
+        {
+            before = TrainerCheckpoint.Load(checkpoint, model, optimizer, trainer.State);
+            data.Cursor = new DatasetCursor(trainer.State.Epoch, trainer.State.Position);
+            console.Say($"resumed from step {trainer.State.Step}: {checkpoint.DirectoryPath}");
+        }
+        else if (config.Evaluation.EvalOnStart)
+        {
+            before = evaluation.Measure("before training", data.Test, cancellation);
+        }
+
+        double secondsBefore = MetricsLog.SecondsUpTo(run.Metrics, trainer.State.Step);
+        var watch = Stopwatch.StartNew();
+        Train(trainer, data, evaluation, store, model, before, cancellation);
+        double seconds = secondsBefore + watch.Elapsed.TotalSeconds;
+        IReadOnlyList<FamilyAccuracy>? after = evaluation.Measure("after training", data.Test, cancellation);
+        if (after is not null) console.Table(before, after);
+
+        var summary = new RunSummary
+        {
+            Method = ConfigurationKey.SnakeCase(config.Method.ToString()),
+            Seed = config.Seed,
+            Steps = trainer.State.Step,
+            Seconds = seconds,
+            Tokens = trainer.State.Tokens,
+            PeakMemoryBytes = ProcessMemory.PeakBytes,
+            PlannedMemoryBytes = planned,
+            MaxSamplingLogpDifference = config.ImitationSteps >= config.Optimizer.MaxSteps ? null : trainer.State.MaxLogProbDifference,
+        }.WithAccuracy(before, after);
+        summary.Save(run.Summary);
+        console.Say($"peak memory {MemoryPlan.Megabytes(summary.PeakMemoryBytes)}, planned {MemoryPlan.Megabytes(planned)} ({(double)summary.PeakMemoryBytes / planned:P1})");
+        console.Say($"{summary.Steps} steps in {StepLine.FormatDuration(TimeSpan.FromSeconds(seconds))}; the run is in {run.Root}");
+        return summary;
+    }
+
+    private void Train(MixedPolicyTrainer trainer, TrainingData data, RunEvaluation evaluation, CheckpointStore store, LanguageModel model,
+        IReadOnlyList<FamilyAccuracy>? before, CancellationToken cancellation)
+    {
+        TrainerState state = trainer.State;
+        int total = config.Optimizer.MaxSteps, savedAt = -1;
+        using MetricsLog? metrics = config.Logging.ReportTo.Contains(ReportTarget.Jsonl) ? new MetricsLog(run.Metrics, state.Step) : null;
+        RolloutLog? rollouts = config.Logging.ReportTo.Contains(ReportTarget.Rollouts) ? new RolloutLog(run.Rollouts, state.Step) : null;
+        console.Track("training", total, state.Step, tracker =>
+        {
+            while (state.Step < total)
+            {
+                StepOutcome outcome;
+                DatasetCursor start = data.Cursor;
+                try
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    outcome = trainer.Step(data.Next(config.Rollout.PromptsPerStep), cancellation);
+                }
+                catch (OperationCanceledException)
+                {
+                    data.Cursor = start;
+                    if (state.Step > 0 && savedAt != state.Step) Save();
+                    throw;
+                }
+
+                (state.Epoch, state.Position) = (data.Cursor.Epoch, data.Cursor.Position);
+                Report(outcome, metrics, rollouts, model, data);
+                tracker.Report(state.Step);
+                if (config.Evaluation.EvalSteps > 0 && state.Step % config.Evaluation.EvalSteps == 0 && state.Step < total)
+                    evaluation.Measure($"step {state.Step}", data.Validation, cancellation);
+                if (state.Step == total || (config.Logging.SaveSteps > 0 && state.Step % config.Logging.SaveSteps == 0)) Save();
+            }
+        });
+
+        void Save()
+        {
+            TrainerCheckpoint.Save(store, model, state, before);
+            savedAt = state.Step;
+        }
+    }
+
+    private void Report(StepOutcome outcome, MetricsLog? metrics, RolloutLog? rollouts, LanguageModel model, TrainingData data)
+    {
+        int step = outcome.Metrics.Step;
+        metrics?.Write(outcome.Metrics);
+        RolloutRecord[] records = [.. outcome.Groups.SelectMany(g => g.Rows.Select(r => Record(g, r, model)))];
+        rollouts?.Write(step, records);
+        if (step % config.Logging.LoggingSteps == 0 || step == config.Optimizer.MaxSteps) console.Step(outcome.Metrics, config.Optimizer.MaxSteps);
+        if (outcome.Metrics.Find("actor/skipped_updates") is > 0)
+            console.Warn($"step {step}: the gradient was not finite and the update was skipped; the rows are in {run.Rollouts}");
+        if (config.Logging.LogCompletionsSteps > 0 && step % config.Logging.LogCompletionsSteps == 0)
+        {
+            // Another prompt each time, so that a reader sees all kinds.
+            RolloutRecord[] sampled = [.. records.Where(r => r.Source == "on")];
+            RolloutRecord[] from = sampled.Length > 0 ? sampled : records;
+            console.Completions(step, Enumerable.Range(0, Math.Min(config.Logging.NumCompletionsToPrint, from.Length)).Select(i => from[((step * 31) + (i * 97)) % from.Length]));
+        }
+    }
+
+    private static RolloutRecord Record(RolloutGroup group, GroupRow row, LanguageModel model) => new()
+    {
+        PromptId = group.Prompt.Example.Id,
+        DataSource = group.Prompt.Example.Source,
+        Prompt = model.Tokenizer.Decode(group.Prompt.PromptIds),
+        Text = row.Text,
+        Ids = row.Ids,
+        PromptLength = row.PromptLength,
+        Source = row.IsDemonstration ? "off" : "on",
+        PrefixLength = row.IsDemonstration ? 0 : row.OffPolicyTokens,
+        Reward = row.Result.Value,
+        Extracted = row.Result.Extracted,
+        Advantage = row.Advantage,
+        OldLogprobs = row.LogProbs,
+    };
+
+    private static ParameterSet Reference(LanguageModel model, string directory)
+    {
+        var reference = new ParameterSet(model.Backend, model.Parameters.Layout, model.Parameters.DType, ParameterUse.Inference);
+        ModelWeights.Load(model.Backend, reference, directory);
+        return reference;
+    }
+}

@@ -1,0 +1,162 @@
+using System.Text.Json;
+using Luffy.Engine.Checkpoint;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Data.Tasks;
+using Luffy.Engine.Model;
+using Luffy.Engine.Reporting;
+using Luffy.Engine.Rl;
+using Luffy.Engine.Text;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Tests.Rl;
+
+/// <summary>Whole runs of a tiny random model on the built-in tasks.</summary>
+[TestFixture]
+public sealed class TrainingRunTests
+{
+    private string _folder = "", _model = "";
+
+    [SetUp]
+    public void MakeModel()
+    {
+        _folder = Directory.CreateTempSubdirectory("luffy-run-").FullName;
+        _model = Path.Combine(_folder, "model");
+        BuiltInTokenizer.Write(_model);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(_model);
+        var config = new TransformerConfig
+        {
+            ModelType = "qwen2", HiddenSize = 32, Layers = 2, Heads = 2, KeyValueHeads = 1, HeadDim = 16, IntermediateSize = 48,
+            VocabularySize = tokenizer.VocabularySize, MaxPositions = 256, TieWordEmbeddings = true, AttentionBias = true,
+        };
+        File.WriteAllText(Path.Combine(_model, "config.json"), config.ToJson(tokenizer.EndOfTextId));
+        using IBackend backend = TestBackends.Create("reference");
+        using var parameters = new ParameterSet(backend, new ParameterLayout(config), DType.F32, ParameterUse.Inference);
+        ModelWeights.Initialize(backend, parameters, 3, 0.05);
+        SafeTensorsModelWriter.Write(_model, ModelWeights.Sources(backend, parameters, SafeTensorsDType.F32));
+    }
+
+    [TearDown]
+    public void Clean() => Directory.Delete(_folder, true);
+
+    [TestCase("f32")]
+    [TestCase("bf16")]
+    public void A_resumed_run_ends_in_the_same_bytes(string dtype)
+    {
+        string[] settings = [$"dtype={dtype}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
+        Execute("whole", settings);
+        string expected = Path.Combine(_folder, "whole", "checkpoints", "step-000004");
+
+        // Stopped in the third step, then deprived of what the stop itself saved, as a kill would have it.
+        using var source = new CancellationTokenSource();
+        string run = Path.Combine(_folder, "cut");
+        Assert.That(() => Execute("cut", settings, steps => { if (steps == 2) source.Cancel(); }, cancellation: source.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Directory.Exists(Path.Combine(run, "checkpoints", "step-000004")), Is.False);
+        RunSummary summary = Execute("cut", settings, resume: true);
+        Assert.That(summary.Steps, Is.EqualTo(4));
+        foreach (string file in Directory.EnumerateFiles(expected, "*", SearchOption.AllDirectories))
+        {
+            string other = Path.Combine(run, "checkpoints", "step-000004", Path.GetRelativePath(expected, file));
+            Assert.That(File.ReadAllBytes(other).AsSpan().SequenceEqual(File.ReadAllBytes(file)), Is.True, Path.GetFileName(file));
+        }
+
+        Assert.That(Steps(run), Is.EqualTo(new[] { 1, 2, 3, 4 }), "metrics.jsonl has every step once");
+    }
+
+    [Test]
+    public void Neither_rollout_batch_nor_threads_nor_packing_change_what_is_sampled()
+    {
+        Execute("a", ["max_steps=1", "rollout_batch_size=64", "threads=1"]);
+        Execute("b", ["max_steps=1", "rollout_batch_size=3", "threads=2", "tokens_per_micro_batch=300", "gradient_checkpointing=true"]);
+        string a = Path.Combine(_folder, "a", "rollouts", "step-000001.jsonl"), b = Path.Combine(_folder, "b", "rollouts", "step-000001.jsonl");
+        Assert.That(File.ReadAllText(b), Is.EqualTo(File.ReadAllText(a)));
+    }
+
+    [TestCase("luffy")]
+    [TestCase("grpo")]
+    [TestCase("sft")]
+    [TestCase("sft_then_rl")]
+    public void Every_method_runs_and_reports_finite_figures(string method)
+    {
+        RunSummary summary = Execute(method, [$"method={method}", "max_steps=2"]);
+        Assert.That(summary.Steps, Is.EqualTo(2));
+        string run = Path.Combine(_folder, method);
+        foreach (string line in File.ReadLines(Path.Combine(run, "metrics.jsonl")))
+        {
+            using JsonDocument step = JsonDocument.Parse(line);
+            foreach (JsonProperty figure in step.RootElement.EnumerateObject()) Assert.That(figure.Value.ValueKind, Is.EqualTo(JsonValueKind.Number), figure.Name);
+            if (step.RootElement.TryGetProperty("sampling/sampling_logp_difference/max", out JsonElement difference))
+                Assert.That(difference.GetDouble(), Is.Zero, "sampling and training agree to the bit");
+        }
+
+        string[] sources = [.. File.ReadLines(Path.Combine(run, "rollouts", "step-000002.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("source").GetString()!)];
+        // Two prompts with groups of four.
+        (int on, int off) = method switch { "luffy" => (6, 2), "sft" => (0, 2), _ => (8, 0) };
+        Assert.That((sources.Count(s => s == "on"), sources.Count(s => s == "off")), Is.EqualTo((on, off)));
+        Assert.That(File.Exists(Path.Combine(run, "summary.json")), Is.True);
+    }
+
+    [Test]
+    public void Imitation_raises_the_probability_of_demonstrations()
+    {
+        Execute("sft", ["method=sft", "max_steps=12", "learning_rate=1e-2", "lr_scheduler_type=constant"]);
+        double[] probability = [.. File.ReadLines(Path.Combine(_folder, "sft", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/off_policy_prob").GetDouble())];
+        Assert.That(probability[^1], Is.GreaterThan(4 * probability[0]));
+    }
+
+    [Test]
+    public void A_recorded_step_can_be_executed_again()
+    {
+        Execute("run", ["max_steps=1", "loss_normalizer=tokens", "entropy_coef=0"]);
+        string rows = Path.Combine(_folder, "run", "rollouts", "step-000001.jsonl");
+        using JsonDocument metrics = JsonDocument.Parse(File.ReadLines(Path.Combine(_folder, "run", "metrics.jsonl")).First());
+        ReplayConfiguration replay = ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("loss_normalizer=tokens")]);
+        var options = new ModelOptions { Backend = "cpu", Dtype = StorageType.F32 };
+        var result = BatchReplay.Run(_model, rows, Path.Combine(_folder, "gradients.safetensors"), replay, options);
+        Assert.That(result["loss"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("loss").GetDouble()).Within(1e-6));
+        Assert.That(result["actor/grad_norm"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("actor/grad_norm").GetDouble()).Within(1e-5));
+        using SafeTensorsFile gradients = SafeTensorsFile.Open(Path.Combine(_folder, "gradients.safetensors"));
+        Assert.That(gradients.Tensors.Select(t => t.Name), Does.Contain("model.layers.1.self_attn.k_proj.bias"));
+    }
+
+    private RunSummary Execute(string name, string[] settings, Action<int>? afterStep = null, bool resume = false, CancellationToken cancellation = default)
+    {
+        string[] common =
+        [
+            $"model_name_or_path={_model}", "backend=cpu", "dtype=f32", "prompts_per_step=2", "num_generations=4", "max_prompt_length=100", "max_completion_length=100",
+            "rollout_batch_size=8", "tasks_per_family=3", "eval_items_per_family=1", "eval_samples=0", "mini_batches=1", "learning_rate=1e-3",
+            "log_completions_steps=0", "eval_on_start=false", "entropy_coef=0.001",
+        ];
+        TrainingConfiguration config = ConfigurationLoader.ParseTraining("", "test", [.. common.Concat(settings).Select(ConfigurationOverride.Parse)]);
+        var run = new RunDirectory(Path.Combine(_folder, name));
+        Directory.CreateDirectory(run.Root);
+        SavedCheckpoint? checkpoint = resume ? new CheckpointStore(run.Root).LatestValid(Assert.Fail) : null;
+        using var output = new StepObserver(afterStep);
+        return new TrainingRun(config, run, new RunConsole(output, live: false, quiet: false)).Execute(checkpoint, cancellation);
+    }
+
+    private static int[] Steps(string run) =>
+        [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt32())];
+
+    // Counts the step lines that a run prints, so that a test can act between two steps.
+    private sealed class StepObserver(Action<int>? afterStep) : StringWriter
+    {
+        private int _steps;
+
+        public override void WriteLine(string? value)
+        {
+            Observe(value);
+            base.WriteLine(value);
+        }
+
+        public override void Write(string? value)
+        {
+            Observe(value);
+            base.Write(value);
+        }
+
+        private void Observe(string? value)
+        {
+            if (value?.StartsWith("step ", StringComparison.Ordinal) == true) afterStep?.Invoke(++_steps);
+        }
+    }
+}
