@@ -205,13 +205,13 @@ void elementwise(int32_t dtype, int64_t t, int64_t h, int64_t width) {
               4 * elements * element);
     row_bytes("rms norm backward " + std::to_string(t) + "×" + std::to_string(h), dtype,
               best_time([&] { require(table->rms_norm_backward(context, &y, &dw, &x, &x, &rstd, &w)); }), 5 * elements * element);
-    const lf_tensor gate_up = tensor(dtype, t, 2 * width), z = tensor(dtype, t, width);
+    const lf_tensor gate_up = tensor(dtype, t, 2 * width), d_gate_up = tensor(dtype, t, 2 * width), z = tensor(dtype, t, width);
     const double inner = static_cast<double>(t * width);
     row_bytes("swiglu forward " + std::to_string(t) + "×" + std::to_string(width), dtype,
               best_time([&] { require(table->swiglu_forward(context, &z, &gate_up)); }), 3 * inner * element);
     row_bytes("swiglu backward " + std::to_string(t) + "×" + std::to_string(width), dtype,
-              best_time([&] { require(table->swiglu_backward(context, &gate_up, &z, &gate_up)); }), 5 * inner * element);
-    release({&x, &y, &w, &rstd, &dw, &gate_up, &z});
+              best_time([&] { require(table->swiglu_backward(context, &d_gate_up, &z, &gate_up)); }), 5 * inner * element);
+    release({&x, &y, &w, &rstd, &dw, &gate_up, &d_gate_up, &z});
 }
 
 void optimiser(int64_t n) {

@@ -248,12 +248,20 @@ template <class E> class GemmRegion {
 template <class E> void gemm(const Runtime& runtime, const GemmProblem<E>& problem) {
     if (problem.m <= 0 || problem.n <= 0) return;
     const int64_t tiles = (problem.m + tile_rows - 1) / tile_rows, panels = panels_of(problem.n);
+    // Shares that are worth it are cut finer than there are threads: one that the system interrupts then holds up the others
+    // less.
+    const double work = static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k);
+    const double worth = work / (2e7 * runtime.threads);
+    const int64_t shares = runtime.threads == 1 ? 1
+                                                : runtime.threads * static_cast<int64_t>(worth < 1   ? 1
+                                                                                         : worth > 4 ? 4
+                                                                                                     : worth);
     // The grid whose largest share is smallest, counting what each share packs for itself; measured costs, in units of one
     // multiply-add of a whole vector.
     int64_t grid_rows = 1, grid_columns = 1;
     double best = 0;
-    for (int64_t columns = 1; columns <= runtime.threads && columns <= panels; columns++) {
-        const int64_t rows = runtime.threads / columns < tiles ? runtime.threads / columns : tiles;
+    for (int64_t columns = 1; columns <= shares && columns <= panels; columns++) {
+        const int64_t rows = shares / columns < tiles ? shares / columns : tiles;
         const double height = static_cast<double>((tiles + rows - 1) / rows) * tile_rows;
         const double width = static_cast<double>((panels + columns - 1) / columns) * panel_width;
         const double cost = height * width / W + (problem.packed == nullptr ? 0.5 * width : 0.0) +

@@ -120,6 +120,7 @@ void attention() {
         check(dtype, 6, 2, 48, {129, 0, 33});
         check(dtype, 4, 4, 64, {150});
         check(dtype, 2, 1, 256, {40, 66});
+        check(dtype, 14, 2, 32, {200, 31});
     }
 }
 

@@ -43,13 +43,19 @@ template <class T> class AttentionForward {
         }
         for (int64_t i = 0; i < rows * width; i += W) store(output + i, zero());
 
+        // A tile of keys pays when enough rows share it. (Rows of a page are not padded, so a head must be whole vectors.)
+        const bool direct = source.pages != nullptr && rows <= 8 && d == width;
         const int64_t keys = first + count + offset; // that the last query sees
         for (int64_t start = 0; start < keys; start += key_block) {
             const int64_t present = keys - start < key_block ? keys - start : key_block;
-            source.load_block(key_columns, value_rows, start, present);
-            multiply_small(scores, key_block, queries, width, 1, key_columns, key_block, rows, padded(present), d, false);
+            if (direct) {
+                score_pages(source, rows, start, present);
+            } else {
+                source.load_block(key_columns, value_rows, start, present);
+                multiply_small(scores, key_block, queries, width, 1, key_columns, key_block, rows, padded(present), d, false);
+            }
             update_rows(rows, start);
-            add_values(rows, start);
+            add_values(source, rows, start, direct);
         }
 
         const int64_t y_stride = int64_t{a.shape.heads} * d;
@@ -108,21 +114,53 @@ template <class T> class AttentionForward {
         }
     }
 
+    void score_pages(const KeyValueSource<T>& source, int64_t rows, int64_t start, int64_t present) {
+        constexpr int together = W == 16 ? key_block / LF_PAGE_SIZE : 1;
+        const T* pages[key_block / LF_PAGE_SIZE];
+        for (int64_t i = 0; i < present; i += LF_PAGE_SIZE) pages[i / LF_PAGE_SIZE] = source.page_of(start + i);
+        for (int64_t i = 0; i < present;) {
+            const bool several = i + together * LF_PAGE_SIZE <= (present + LF_PAGE_SIZE - 1) / LF_PAGE_SIZE * LF_PAGE_SIZE;
+            each_row_group(rows, [&](int64_t r, auto group) {
+                // Four rows at most: with as many pages they fill the registers.
+                constexpr int count = decltype(group)::count, part = count > 4 ? 4 : count;
+                for (int64_t row = r; row < r + count; row += part) {
+                    float* to = scores + row * key_block + i;
+                    const float* query = queries + row * width;
+                    if (several)
+                        multiply_pages<part, together>(to, key_block, query, width, pages + i / LF_PAGE_SIZE, width);
+                    else
+                        multiply_pages<part, 1>(to, key_block, query, width, pages + i / LF_PAGE_SIZE, width);
+                }
+            });
+            i += several ? together * LF_PAGE_SIZE : LF_PAGE_SIZE;
+        }
+    }
+
     // output += p·V over the keys that each row sees: those that a group of rows has in common together, the rest row by row.
-    void add_values(int64_t rows, int64_t start) {
+    void add_values(const KeyValueSource<T>& source, int64_t rows, int64_t start, bool direct) {
         for (int64_t r = 0; r < rows; r += rows_at_once) {
             const int64_t group = rows - r < rows_at_once ? rows - r : rows_at_once;
             int64_t common = key_block;
             for (int64_t i = r; i < r + group; i++) common = seen_keys(i, start) < common ? seen_keys(i, start) : common;
-            if (common > 0)
-                multiply_small(output + r * width, width, scores + r * key_block, key_block, 1, value_rows, width, group, width,
-                               common, true);
-            for (int64_t i = r; i < r + group; i++) {
-                const int64_t rest = seen_keys(i, start) - common;
-                if (rest > 0)
-                    multiply_small(output + i * width, width, scores + i * key_block + common, key_block, 1,
-                                   value_rows + common * width, width, 1, width, rest, true);
-            }
+            add_values(source, r, group, start, 0, common, direct);
+            for (int64_t i = r; i < r + group; i++) add_values(source, i, 1, start, common, seen_keys(i, start), direct);
+        }
+    }
+
+    // The same for keys start + from … start + to − 1 and rows that see them all.
+    void add_values(const KeyValueSource<T>& source, int64_t row, int64_t rows, int64_t start, int64_t from, int64_t to,
+                    bool direct) {
+        float *o = output + row * width, *p = scores + row * key_block;
+        if (!direct) {
+            if (from < to)
+                multiply_small(o, width, p + from, key_block, 1, value_rows + from * width, width, rows, width, to - from, true);
+            return;
+        }
+        while (from < to) {
+            const int64_t offset = from % LF_PAGE_SIZE, left = LF_PAGE_SIZE - offset, count = to - from < left ? to - from : left;
+            const T* values = source.page_of(start + from) + (LF_PAGE_SIZE + offset) * width;
+            multiply_small(o, width, p + from, key_block, 1, values, width, rows, width, count, true);
+            from += count;
         }
     }
 

@@ -12,9 +12,9 @@ template <> struct WidenElement<float> { using type = F32Element; };
 template <> struct WidenElement<bf16> { using type = WidenedElement; };
 
 // c[r][V·W] (+)= Σ_k a[r·a_row + k·a_k] · b[k][V·W], k ascending.
-template <int R, int V>
-inline void multiply_rows(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const float* b, int64_t ldb,
-                          int64_t k, bool from_c) {
+template <int R, int V, class B>
+inline void multiply_rows(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb, int64_t k,
+                          bool from_c) {
     Vector sum[R][V];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
@@ -39,24 +39,73 @@ inline void multiply_rows(float* c, int64_t ldc, const float* a, int64_t a_row, 
     }
 }
 
-template <int R>
-inline void multiply_columns(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const float* b, int64_t ldb,
+template <int R, class B>
+inline void multiply_columns(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb,
                              int64_t n, int64_t k, bool from_c) {
     int64_t j = 0;
-    for (; j + 2 * W <= n; j += 2 * W) multiply_rows<R, 2>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
+    // Few rows leave registers for more columns, and a multiply-add must not wait for the one before.
+    constexpr int wide = W == 16 && R <= 4 ? 4 : 2;
+    for (; j + wide * W <= n; j += wide * W) multiply_rows<R, wide>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
+    if (wide > 2 && j + 2 * W <= n) {
+        multiply_rows<R, 2>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
+        j += 2 * W;
+    }
     if (j < n) multiply_rows<R, 1>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
 }
 
 constexpr int rows_at_once = W == 16 ? 8 : 4;
 
-// c[m][n] (+)= a · b for any m and k, n whole vectors; element (i, k) of a at a[i·a_row + k·a_k].
-inline void multiply_small(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const float* b, int64_t ldb,
-                           int64_t m, int64_t n, int64_t k, bool from_c) {
+// Calls body(first, Rows<R>) for groups of rows that cover 0 … rows − 1.
+template <int R> struct Rows { static constexpr int count = R; };
+template <class Body> inline void each_row_group(int64_t rows, const Body& body) {
     int64_t i = 0;
-    for (; i + rows_at_once <= m; i += rows_at_once)
-        multiply_columns<rows_at_once>(c + i * ldc, ldc, a + i * a_row, a_row, a_k, b, ldb, n, k, from_c);
-    for (; i + 2 <= m; i += 2) multiply_columns<2>(c + i * ldc, ldc, a + i * a_row, a_row, a_k, b, ldb, n, k, from_c);
-    if (i < m) multiply_columns<1>(c + i * ldc, ldc, a + i * a_row, a_row, a_k, b, ldb, n, k, from_c);
+    for (; i + rows_at_once <= rows; i += rows_at_once) body(i, Rows<rows_at_once>{});
+    if (rows_at_once > 4 && i + 4 <= rows) {
+        body(i, Rows<4>{});
+        i += 4;
+    }
+    if (i + 2 <= rows) {
+        body(i, Rows<2>{});
+        i += 2;
+    }
+    if (i < rows) body(i, Rows<1>{});
+}
+
+// c[m][n] (+)= a · b for any m and k, n whole vectors; element (i, k) of a at a[i·a_row + k·a_k].
+template <class B>
+inline void multiply_small(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb, int64_t m,
+                           int64_t n, int64_t k, bool from_c) {
+    each_row_group(m, [&](int64_t i, auto rows) {
+        multiply_columns<decltype(rows)::count>(c + i * ldc, ldc, a + i * a_row, a_row, a_k, b, ldb, n, k, from_c);
+    });
+}
+
+// scores[r][P·LF_PAGE_SIZE] = a · keys, read straight from P pages, each [D][LF_PAGE_SIZE].
+template <int R, int P, class T>
+inline void multiply_pages(float* scores, int64_t ldc, const float* a, int64_t a_row, const T* const* pages, int64_t d) {
+    constexpr int each = LF_PAGE_SIZE / W;
+    Vector sum[R][P * each];
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 8
+        for (int v = 0; v < P * each; v++) sum[r][v] = zero();
+    }
+    for (int64_t i = 0; i < d; i++) {
+        Vector line[P * each];
+#pragma GCC unroll 8
+        for (int v = 0; v < P * each; v++) line[v] = load(pages[v / each] + i * LF_PAGE_SIZE + v % each * W);
+#pragma GCC unroll 8
+        for (int r = 0; r < R; r++) {
+            const Vector x = broadcast(a[r * a_row + i]);
+#pragma GCC unroll 8
+            for (int v = 0; v < P * each; v++) sum[r][v] = fma(x, line[v], sum[r][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < R; r++) {
+#pragma GCC unroll 8
+        for (int v = 0; v < P * each; v++) store(scores + r * ldc + v * W, sum[r][v]);
+    }
 }
 
 // to[row][padded(d)] = `rows` rows of d elements, zeros beyond.
@@ -104,5 +153,10 @@ template <class T> struct KeyValueSource {
             const int64_t rows = count - i < LF_PAGE_SIZE ? count - i : LF_PAGE_SIZE;
             widen_rows(value_rows + i * width, page + LF_PAGE_SIZE * d, d, rows, d);
         }
+    }
+
+    // The page of a key, of this head.
+    const T* page_of(int64_t key) const {
+        return pages + (table[key / LF_PAGE_SIZE] * int64_t{shape.kv_heads} + head) * page_head_elements(shape);
     }
 };
