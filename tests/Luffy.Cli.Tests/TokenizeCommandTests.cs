@@ -17,7 +17,9 @@ public sealed class TokenizeCommandTests
              "model":{"type":"BPE","vocab":{ {{{string.Join(',', letters)}}}  },
              "merges":[]}}
             """);
-        File.WriteAllText(Path.Combine(_folder, "tokenizer_config.json"), """{"eos_token":"<|end|>"}""");
+        File.WriteAllText(Path.Combine(_folder, "tokenizer_config.json"), """
+            {"eos_token":"<|end|>","chat_template":"{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}A{{ mood }}{% endif %}"}
+            """);
     }
 
     [OneTimeTearDown]
@@ -42,6 +44,24 @@ public sealed class TokenizeCommandTests
         Assert.That((code, text), Is.EqualTo((0, Line + "\n")));
     }
 
+    [TestCase("""[{"role":"user","content":"é"}]""", """{"text":"user:é;A","ids":[117,115,101,114,58,195,169,59,65]}""")]
+    [TestCase("""{"messages":[{"role":"u","content":"1"}],"mood":"!"}""", """{"text":"u:1;A!","ids":[117,58,49,59,65,33]}""")]
+    [TestCase("""{"messages":[],"add_generation_prompt":false}""", """{"text":"","ids":[]}""")]
+    public async Task Conversations_become_prompts(string line, string expected)
+    {
+        (int code, string output, string error) = await Shell.RunAsync(line + "\n", "tokenize", "--tokenizer", _folder, "--chat");
+        Assert.That((code, output, error), Is.EqualTo((0, expected + "\n", "")));
+    }
+
+    [Test]
+    public async Task Options_that_contradict_each_other_are_wrong_usage()
+    {
+        (int code, _, string error) = await Shell.RunAsync("", "tokenize", "--tokenizer", _folder, "--chat", "--decode");
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("--chat"));
+    }
+
+    [TestCase("{\"messages\":3}", "--chat", "standard input:1: found {\"messages\":3}, expected a list of messages")]
     [TestCase("1 2 x", "--decode", "standard input:1: found 'x', expected an id.")]
     [TestCase("1\n257", "--decode", "standard input:2: found 257, expected an id from 0 to 256.")]
     [TestCase("{\"text\":1}", "--jsonl", "standard input:1: found 1, expected a text in \"text\".")]

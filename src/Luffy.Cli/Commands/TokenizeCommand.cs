@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Luffy.Engine;
 using Luffy.Engine.Text;
 
 namespace Luffy.Cli.Commands;
@@ -12,24 +13,30 @@ internal static class TokenizeCommand
         var input = new Option<string?>("--input") { Description = "File to read instead of standard input", HelpName = "FILE" };
         var decode = new Option<bool>("--decode") { Description = "From ids to text" };
         var jsonl = new Option<bool>("--jsonl") { Description = "Read {\"text\":…} and write {\"ids\":…}, or the reverse with --decode, so that any text can pass" };
+        var chat = new Option<bool>("--chat") { Description = "Read conversations, [{\"role\":…,\"content\":…},…] a line, and write {\"text\":…,\"ids\":…} by the chat template" };
         var command = new Command("tokenize", "Converts text lines to lines of ids, or back")
         {
-            tokenizer, input, decode, jsonl,
+            tokenizer, input, decode, jsonl, chat,
         };
         command.SetAction(parsed =>
         {
-            var lines = new LineTokenizer(BpeTokenizer.Load(parsed.GetRequiredValue(tokenizer)));
-            using InputText text = InputText.Open(parsed.GetValue(input), streams);
-            IEnumerable<string> converted = (parsed.GetValue(decode), parsed.GetValue(jsonl)) switch
+            BpeTokenizer model = BpeTokenizer.Load(parsed.GetRequiredValue(tokenizer));
+            var lines = new LineTokenizer(model);
+            Func<string, string, string> convert = (parsed.GetValue(chat), parsed.GetValue(decode), parsed.GetValue(jsonl)) switch
             {
-                (false, false) => text.Lines.Select(lines.Encode),
-                (true, false) => text.Lines.Select((line, i) => lines.Decode(line, $"{text.Name}:{i + 1}")),
-                (false, true) => text.Lines.Select((line, i) => lines.EncodeJson(line, $"{text.Name}:{i + 1}")),
-                (true, true) => text.Lines.Select((line, i) => lines.DecodeJson(line, $"{text.Name}:{i + 1}")),
+                (true, false, false) => Chat(lines, ChatTemplate.Load(model.Config)),
+                (true, _, _) => throw LuffyException.Usage("--chat reads conversations and writes prompts; it goes with neither --decode nor --jsonl."),
+                (_, false, false) => (line, _) => lines.Encode(line),
+                (_, true, false) => lines.Decode,
+                (_, false, true) => lines.EncodeJson,
+                (_, true, true) => lines.DecodeJson,
             };
-            foreach (string line in converted)
-                streams.Out.WriteLine(line);
+            using InputText text = InputText.Open(parsed.GetValue(input), streams);
+            foreach ((int index, string line) in text.Lines.Index())
+                streams.Out.WriteLine(convert(line, $"{text.Name}:{index + 1}"));
         });
         return command;
     }
+
+    private static Func<string, string, string> Chat(LineTokenizer lines, ChatTemplate template) => (line, where) => lines.RenderJson(line, template, where);
 }

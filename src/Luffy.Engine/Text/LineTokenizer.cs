@@ -43,22 +43,54 @@ public sealed class LineTokenizer(ITokenizer tokenizer)
         return JsonSerializer.Serialize(new { text = tokenizer.Decode(values) }, Readable);
     }
 
+    /// <summary>
+    /// A conversation, <c>[{"role":…,"content":…},…]</c> or <c>{"messages":[…]}</c>, to <c>{"text":…,"ids":[…]}</c>. Further members of the
+    /// object, such as <c>add_generation_prompt</c> or <c>tools</c>, are variables of the template.
+    /// </summary>
+    /// <exception cref="LuffyException">The line is no such value, or the template refuses it.</exception>
+    public string RenderJson(string line, ChatTemplate template, string where)
+    {
+        JsonElement row = Parse(line, where, "a list of messages");
+        bool generation = true;
+        var variables = new Dictionary<string, object?>();
+        JsonElement messages = row;
+        if (row.ValueKind == JsonValueKind.Object && row.TryGetProperty("messages", out messages))
+        {
+            foreach (JsonProperty member in row.EnumerateObject().Where(m => m.Name != "messages"))
+            {
+                if (member.Name != "add_generation_prompt")
+                    variables[member.Name] = member.Value;
+                else
+                    generation = member.Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? member.Value.GetBoolean() : throw Wrong(where, member.Value.GetRawText(), "true or false in \"add_generation_prompt\"");
+            }
+        }
+        if (messages.ValueKind != JsonValueKind.Array)
+            throw Wrong(where, line, "a list of messages, or an object with one in \"messages\"");
+        string text = template.Render(messages, generation, variables);
+        return JsonSerializer.Serialize(new { text, ids = tokenizer.Encode(text) }, Readable);
+    }
+
     private int Checked(int id, string where) => id >= 0 && id < tokenizer.VocabularySize
         ? id
         : throw Wrong(where, id.ToString(CultureInfo.InvariantCulture), $"an id from 0 to {tokenizer.VocabularySize - 1}");
 
     private static JsonElement Member(string line, string where, string name, string what)
     {
+        string expected = $"an object with {what} in \"{name}\"";
+        JsonElement row = Parse(line, where, expected);
+        return row.ValueKind == JsonValueKind.Object && row.TryGetProperty(name, out JsonElement member) ? member : throw Wrong(where, line, expected);
+    }
+
+    private static JsonElement Parse(string line, string where, string expected)
+    {
         try
         {
             using JsonDocument document = JsonDocument.Parse(line);
-            if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty(name, out JsonElement member))
-                return member.Clone();
-            throw Wrong(where, document.RootElement.GetRawText(), $"an object with {what} in \"{name}\"");
+            return document.RootElement.Clone();
         }
         catch (JsonException e)
         {
-            throw new LuffyException($"{where}, byte {e.BytePositionInLine}: this is not valid JSON, expected an object with {what} in \"{name}\".", 1, e);
+            throw new LuffyException($"{where}, byte {e.BytePositionInLine}: this is not valid JSON, expected {expected}.", 1, e);
         }
     }
 
