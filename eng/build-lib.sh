@@ -77,8 +77,9 @@ build_native() {
   need_native_tools
   # A build folder remembers its generator, so only a new one may choose.
   if [ ! -e "$root/build/native/CMakeCache.txt" ] && command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi
-  (cd "$root" && quietly build/native-configure.log cmake --preset "$preset" &&
-    quietly build/native-build.log cmake --build --preset "$preset" --parallel) || exit 1
+  mkdir -p "$root/build"
+  (cd "$root" && quietly "$root/build/native-configure.log" cmake --preset "$preset" &&
+    quietly "$root/build/native-build.log" cmake --build --preset "$preset" --parallel) || exit 1
 }
 
 # The mtime of a stamp is the moment *before* its build began, so that an edit during the build counts as newer.
