@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Help;
-using System.Runtime.InteropServices;
 using Luffy.Cli.Commands;
 using Luffy.Engine;
 using Luffy.Kernels;
@@ -22,6 +21,9 @@ internal static class CommandLine
     {
         var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
         {
+            GenerateCommand.Create(streams),
+            ScoreCommand.Create(streams),
+            ReplayCommand.Create(streams),
             TokenizeCommand.Create(streams),
             DevicesCommand.Create(streams),
         };
@@ -44,14 +46,10 @@ internal static class CommandLine
             await streams.Error.WriteLineAsync($"See '{CommandPath(parsed)} --help'.");
             return WrongUsage;
         }
-        using var interruption = new CancellationTokenSource();
-        using PosixSignalRegistration interrupt = Cancelling(PosixSignal.SIGINT, interruption, streams);
-        using PosixSignalRegistration terminate = Cancelling(PosixSignal.SIGTERM, interruption, streams);
-        int code = await InvokeAsync(parsed, streams, interruption.Token);
-        return code;
+        return await InvokeAsync(parsed, streams);
     }
 
-    private static async Task<int> InvokeAsync(ParseResult parsed, Streams streams, CancellationToken cancellation)
+    private static async Task<int> InvokeAsync(ParseResult parsed, Streams streams)
     {
         var configuration = new InvocationConfiguration
         {
@@ -62,14 +60,9 @@ internal static class CommandLine
         };
         try
         {
-            int code = await parsed.InvokeAsync(configuration, cancellation);
-            await streams.Out.FlushAsync(CancellationToken.None);
+            int code = await parsed.InvokeAsync(configuration);
+            await streams.Out.FlushAsync();
             return code;
-        }
-        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
-        {
-            await streams.Error.WriteLineAsync("luffy: interrupted");
-            return Interrupted;
         }
         catch (Exception e) when (e is LuffyException or LuffyKernelException or IOException or UnauthorizedAccessException)
         {
@@ -92,15 +85,4 @@ internal static class CommandLine
         string name = parsed.CommandResult.Command.Name;
         return parsed.CommandResult.Command is RootCommand ? "luffy" : $"luffy {name}";
     }
-
-    /// <summary>The first signal asks the command to save and stop; the second ends the process at once.</summary>
-    private static PosixSignalRegistration Cancelling(PosixSignal signal, CancellationTokenSource source, Streams streams) =>
-        PosixSignalRegistration.Create(signal, context =>
-        {
-            if (source.IsCancellationRequested)
-                Environment.Exit(Interrupted);
-            context.Cancel = true;
-            streams.Error.WriteLine("luffy: stopping as soon as the state is saved; once more to stop at once");
-            source.Cancel();
-        });
 }

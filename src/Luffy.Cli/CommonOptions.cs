@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Reporting;
 
 namespace Luffy.Cli;
 
@@ -9,7 +11,87 @@ internal static class CommonOptions
 {
     public static JsonSerializerOptions JsonFormat { get; } = new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    public static JsonSerializerOptions JsonLineFormat { get; } = new(JsonFormat) { WriteIndented = false };
+
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON" };
 
     public static Option<bool> Quiet { get; } = new("--quiet") { Description = "No progress, only warnings and results" };
+
+    public static Option<string> Model { get; } = new("--model") { Description = "Model directory, or builtin for the small model that comes along", HelpName = "DIR", Required = true };
+
+    public static Option<long> Seed { get; } = new("--seed") { Description = "Decides everything that is drawn", HelpName = "N", DefaultValueFactory = _ => 42 };
+
+    public static Option<string[]> Set { get; } = new("--set") { Description = "A key of the configuration; may be repeated", HelpName = "KEY=VALUE" };
+
+    private static Option<string> Backend { get; } = new("--backend") { Description = "auto, reference, cpu, ilgpu or cuda; one that is named and missing is an error", HelpName = "NAME", DefaultValueFactory = _ => "auto" };
+
+    private static Option<string> Dtype { get; } = NewDtype();
+
+    private static Option<int> Threads { get; } = NewThreads();
+
+    /// <summary>Adds the options that say where to compute.</summary>
+    public static void AddEngine(Command command)
+    {
+        command.Add(Backend);
+        command.Add(Dtype);
+        command.Add(Threads);
+    }
+
+    /// <summary>Where to compute.</summary>
+    public static ModelOptions Engine(ParseResult parsed) => new()
+    {
+        Backend = parsed.GetValue(Backend)!,
+        Dtype = Enum.Parse<StorageType>(parsed.GetValue(Dtype)!, ignoreCase: true),
+        Threads = parsed.GetValue(Threads),
+    };
+
+    /// <summary>What was typed for a configuration: each --set, then the options that stand for keys.</summary>
+    public static List<ConfigurationOverride> Overrides(ParseResult parsed)
+    {
+        List<ConfigurationOverride> overrides = [.. (parsed.GetValue(Set) ?? []).Select(ConfigurationOverride.Parse)];
+        foreach (Option option in (ReadOnlySpan<Option>)[Backend, Dtype, Threads, Seed])
+        {
+            if (parsed.GetResult(option) is { Implicit: false } result)
+            {
+                string value = result.Tokens[^1].Value;
+                overrides.Add(new ConfigurationOverride(option.Name.TrimStart('-'), value, $"{option.Name} {value}"));
+            }
+        }
+        return overrides;
+    }
+
+    public static RunConsole Console(ParseResult parsed) => RunConsole.StandardError(parsed.GetValue(Quiet));
+
+    /// <summary>A whole number with a smallest value.</summary>
+    public static Option<int> Whole(string name, string description, int standard, int minimum)
+    {
+        var option = new Option<int>(name) { Description = description, HelpName = "N", DefaultValueFactory = _ => standard };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out int value) && value < minimum)
+                result.AddError($"{name} is {value}, expected at least {minimum}.");
+        });
+        return option;
+    }
+
+    /// <summary>A number within bounds.</summary>
+    public static Option<double> Number(string name, string description, double standard, BoundsAttribute bounds)
+    {
+        var option = new Option<double>(name) { Description = description, HelpName = "X", DefaultValueFactory = _ => standard };
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && double.TryParse(result.Tokens[0].Value, out double value) && !bounds.Allows(value))
+                result.AddError($"{name} is {value}, expected {bounds.Describe(name[2..])}.");
+        });
+        return option;
+    }
+
+    private static Option<string> NewDtype()
+    {
+        var option = new Option<string>("--dtype") { Description = "auto, f32 or bf16", HelpName = "TYPE", DefaultValueFactory = _ => "auto" };
+        option.AcceptOnlyFromAmong("auto", "f32", "bf16");
+        return option;
+    }
+
+    private static Option<int> NewThreads() => Whole("--threads", "Threads to compute with; 0 means one for each core", 0, 0);
 }

@@ -4,22 +4,11 @@ public sealed class TokenizeCommandTests
 {
     private string _folder = "";
 
-    /// <summary>A tokenizer of the 256 bytes and one end-of-text token; ids are the places in GPT-2's byte alphabet's order of bytes.</summary>
     [OneTimeSetUp]
     public void WriteTokenizer()
     {
         _folder = Directory.CreateTempSubdirectory("luffy-test-").FullName;
-        IEnumerable<string> letters = Enumerable.Range(0, 256).Select(b => $"{System.Text.Json.JsonSerializer.Serialize(Engine.Text.ByteAlphabet.ToLetter((byte)b).ToString())}:{b}");
-        File.WriteAllText(Path.Combine(_folder, "tokenizer.json"), $$$"""
-            {"version":"1.0","added_tokens":[{"id":256,"content":"<|end|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}],
-             "normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":true,"use_regex":false},
-             "post_processor":null,"decoder":{"type":"ByteLevel","add_prefix_space":true,"trim_offsets":true,"use_regex":true},
-             "model":{"type":"BPE","vocab":{ {{{string.Join(',', letters)}}}  },
-             "merges":[]}}
-            """);
-        File.WriteAllText(Path.Combine(_folder, "tokenizer_config.json"), """
-            {"eos_token":"<|end|>","chat_template":"{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}{% if add_generation_prompt %}A{{ mood }}{% endif %}"}
-            """);
+        TestTokenizer.Write(_folder);
     }
 
     [OneTimeTearDown]

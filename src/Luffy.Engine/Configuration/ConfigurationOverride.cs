@@ -14,4 +14,7 @@ public sealed record ConfigurationOverride(string Key, string Value, string Wher
             throw LuffyException.Usage($"--set {text}: expected key=value, such as --set learning_rate=1e-5.");
         return new ConfigurationOverride(text[..equals].Trim(), text[(equals + 1)..].Trim(), $"--set {text}");
     }
+
+    /// <summary>A text that may hold any character, such as a path.</summary>
+    public static ConfigurationOverride Text(string key, string text, string where) => new(key, ConfigurationWriter.Format(text), where);
 }

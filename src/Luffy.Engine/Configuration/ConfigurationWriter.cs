@@ -50,7 +50,8 @@ public static partial class ConfigurationWriter
         }
     }
 
-    private static string Format(object? value) => value switch
+    /// <summary>One value as YAML.</summary>
+    internal static string Format(object? value) => value switch
     {
         null => "null",
         bool b => b ? "true" : "false",
