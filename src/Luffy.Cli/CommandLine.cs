@@ -21,10 +21,12 @@ internal static class CommandLine
     {
         var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
         {
+            PretrainCommand.Create(streams),
             GenerateCommand.Create(streams),
             ScoreCommand.Create(streams),
             ReplayCommand.Create(streams),
             TokenizeCommand.Create(streams),
+            VerifyCommand.Create(streams),
             DevicesCommand.Create(streams),
         };
         root.SetAction(result =>
@@ -60,9 +62,15 @@ internal static class CommandLine
         };
         try
         {
-            int code = await parsed.InvokeAsync(configuration);
-            await streams.Out.FlushAsync();
-            return code;
+            try
+            {
+                return await parsed.InvokeAsync(configuration);
+            }
+            finally
+            {
+                // What was done before a failure is written too.
+                await streams.Out.FlushAsync();
+            }
         }
         catch (Exception e) when (e is LuffyException or LuffyKernelException or IOException or UnauthorizedAccessException)
         {

@@ -53,9 +53,9 @@ public sealed class TokenizeCommandTests
     [TestCase("{\"messages\":3}", "--chat", "standard input:1: found {\"messages\":3}, expected a list of messages")]
     [TestCase("1 2 x", "--decode", "standard input:1: found 'x', expected an id.")]
     [TestCase("1\n257", "--decode", "standard input:2: found 257, expected an id from 0 to 256.")]
-    [TestCase("{\"text\":1}", "--jsonl", "standard input:1: found 1, expected a text in \"text\".")]
-    [TestCase("{\"tex", "--jsonl", "standard input:1, byte 5: this is not valid JSON")]
-    [TestCase("[1]", "--jsonl", "standard input:1: found [1], expected an object with a text in \"text\".")]
+    [TestCase("{\"text\":1}", "--jsonl", "standard input:1: 'text' is number; expected a string")]
+    [TestCase("{\"tex", "--jsonl", "standard input:1: not valid JSON at byte 5")]
+    [TestCase("[1]", "--jsonl", "standard input:1: found a JSON array; expected an object")]
     public async Task A_bad_line_is_named(string input, string option, string message)
     {
         (int code, _, string error) = await Shell.RunAsync(input, "tokenize", "--tokenizer", _folder, option);

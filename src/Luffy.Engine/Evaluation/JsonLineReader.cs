@@ -92,14 +92,15 @@ internal static class JsonLineReader
             for (int number = 1; reader.ReadLine() is { } text; number++)
             {
                 if (string.IsNullOrWhiteSpace(text)) continue;
-                yield return Parse(path, number, text);
+                yield return Parse($"{path}:{number}", text);
             }
         }
     }
 
-    private static Line Parse(string path, int number, string text)
+    /// <summary>One line that stands at <paramref name="where"/>.</summary>
+    /// <exception cref="LuffyException">It is no JSON object.</exception>
+    public static Line Parse(string where, string text)
     {
-        string where = $"{path}:{number}";
         try
         {
             using JsonDocument document = JsonDocument.Parse(text);

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Luffy.Engine.Evaluation;
 
 namespace Luffy.Engine.Text;
 
@@ -25,22 +26,15 @@ public sealed class LineTokenizer(ITokenizer tokenizer)
     /// <exception cref="LuffyException">The line is no such object.</exception>
     public string EncodeJson(string line, string where)
     {
-        JsonElement text = Member(line, where, "text", "a text");
-        if (text.ValueKind != JsonValueKind.String)
-            throw Wrong(where, text.GetRawText(), "a text in \"text\"");
-        return JsonSerializer.Serialize(new { ids = tokenizer.Encode(text.GetString()!) }, Readable);
+        return JsonSerializer.Serialize(new { ids = tokenizer.Encode(JsonLineReader.Parse(where, line).Text("text")) }, Readable);
     }
 
     /// <summary><c>{"ids":[…]}</c> to <c>{"text":…}</c>.</summary>
     /// <exception cref="LuffyException">The line is no such object, or an id is not of this tokenizer.</exception>
     public string DecodeJson(string line, string where)
     {
-        JsonElement ids = Member(line, where, "ids", "a list of ids");
-        if (ids.ValueKind != JsonValueKind.Array)
-            throw Wrong(where, ids.GetRawText(), "a list of ids in \"ids\"");
-        int[] values = [.. ids.EnumerateArray().Select(e =>
-            e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out int id) ? Checked(id, where) : throw Wrong(where, e.GetRawText(), "an id"))];
-        return JsonSerializer.Serialize(new { text = tokenizer.Decode(values) }, Readable);
+        int[] ids = JsonLineReader.Parse(where, line).Ids("ids", tokenizer.VocabularySize, 0);
+        return JsonSerializer.Serialize(new { text = tokenizer.Decode(ids) }, Readable);
     }
 
     /// <summary>
@@ -73,13 +67,6 @@ public sealed class LineTokenizer(ITokenizer tokenizer)
     private int Checked(int id, string where) => id >= 0 && id < tokenizer.VocabularySize
         ? id
         : throw Wrong(where, id.ToString(CultureInfo.InvariantCulture), $"an id from 0 to {tokenizer.VocabularySize - 1}");
-
-    private static JsonElement Member(string line, string where, string name, string what)
-    {
-        string expected = $"an object with {what} in \"{name}\"";
-        JsonElement row = Parse(line, where, expected);
-        return row.ValueKind == JsonValueKind.Object && row.TryGetProperty(name, out JsonElement member) ? member : throw Wrong(where, line, expected);
-    }
 
     private static JsonElement Parse(string line, string where, string expected)
     {
