@@ -104,9 +104,7 @@ template <class T> class PolicyLoss {
     void backward(const Runtime& runtime, const PolicyArguments& a, int64_t first, int64_t rows) {
         evaluate_policy_tokens(a, gradients, first, first + rows);
         const int64_t h = a.hidden_size;
-        bool any_weight = false;
-        for (int64_t r = first; r < first + rows; r++) any_weight = any_weight || a.weights[r] != 0;
-        if (!any_weight) {
+        if (!any_weight(a, first, first + rows)) {
             memset(static_cast<T*>(a.d_hidden) + first * h, 0, static_cast<size_t>(rows * h) * sizeof(T));
             return;
         }
@@ -127,6 +125,11 @@ template <class T> class PolicyLoss {
             });
             parallel(runtime, (rows + row_task - 1) / row_task, [&](int64_t task, char* workspace) {
                 const int64_t from = task * row_task, to = from + row_task < rows ? from + row_task : rows;
+                if (!any_weight(a, first + from, first + to)) {
+                    memset(d_logits() + from * width, 0, static_cast<size_t>((to - from) * width) * sizeof(T));
+                    if (start == 0) memset(sums + from * h, 0, static_cast<size_t>((to - from) * h) * sizeof(float));
+                    return;
+                }
                 if (!one_tile) multiply_logits(a, first, from, to, start, count, workspace);
                 for (int64_t r = from; r < to; r++) differentiate_row(a, first, r, start, count);
                 GemmProblem<E> problem{};
@@ -158,6 +161,14 @@ template <class T> class PolicyLoss {
         }
         if constexpr (E::dtype == LF_BF16)
             copy_elements<T, float>(runtime, static_cast<T*>(a.d_hidden) + first * h, sums, rows * h);
+    }
+
+    // Rows without weight have no gradient; where there are only such, the second pass has nothing to do.
+    static bool any_weight(const PolicyArguments& a, int64_t first, int64_t last) {
+        for (int64_t r = first; r < last; r++) {
+            if (a.weights[r] != 0) return true;
+        }
+        return false;
     }
 
     // Scaled logits become the loss's gradient by the raw logits:

@@ -17,7 +17,7 @@ void check(int32_t dtype, int64_t rows, int64_t h, int64_t v, const lf_policy_op
     for (int64_t r = 0; r < rows; r++) {
         targets.set(r, static_cast<double>(random.below(v)));
         off.set(r, static_cast<double>(random.below(2)));
-        weights.set(r, r % 5 == 4 ? 0 : 0.01 + std::fabs(weights.at(r)));
+        weights.set(r, r % 5 == 4 || (r >= 128 && r < 256) ? 0 : 0.01 + std::fabs(weights.at(r)));
         old.set(r, r % 3 == 0 ? NAN : -3 + random.next());
         behavior.set(r, r % 2 == 0 ? NAN : -1 + 0.5 * random.next());
         reference.set(r, -4 + random.next());
