@@ -21,7 +21,9 @@ internal static class CommandLine
     {
         var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
         {
+            TrainCommand.Create(streams),
             PretrainCommand.Create(streams),
+            EvalCommand.Create(streams),
             GenerateCommand.Create(streams),
             ScoreCommand.Create(streams),
             ReplayCommand.Create(streams),

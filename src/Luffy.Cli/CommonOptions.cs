@@ -60,7 +60,8 @@ internal static class CommonOptions
         return overrides;
     }
 
-    public static RunConsole Console(ParseResult parsed) => RunConsole.StandardError(parsed.GetValue(Quiet));
+    /// <summary>Progress on standard error, and tables of results on <paramref name="results"/>; null where they are printed otherwise.</summary>
+    public static RunConsole Console(ParseResult parsed, TextWriter? results) => RunConsole.StandardError(parsed.GetValue(Quiet), results);
 
     /// <summary>A whole number with a smallest value.</summary>
     public static Option<int> Whole(string name, string description, int standard, int minimum)

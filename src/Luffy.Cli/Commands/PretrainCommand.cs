@@ -29,7 +29,7 @@ internal static class PretrainCommand
                 streams.Out.Write(ConfigurationWriter.ToYaml(configuration));
                 return CommandLine.Done;
             }
-            return Interruption.Run(streams, "stopping; nothing is written", new Pretrainer(configuration, RewardRegistry.Get("math"), CommonOptions.Console(parsed)).Run);
+            return Interruption.Run(streams, "stopping; nothing is written", new Pretrainer(configuration, RewardRegistry.Get("math"), CommonOptions.Console(parsed, streams.Out)).Run);
         });
         return command;
     }

@@ -46,6 +46,15 @@ public static class ConfigurationLoader
         return configuration;
     }
 
+    /// <summary>Reads the settings of a dataset alone, for commands that do not train.</summary>
+    /// <exception cref="LuffyException">A key or value is wrong.</exception>
+    public static DataOptions LoadData(IReadOnlyList<ConfigurationOverride> overrides)
+    {
+        var data = new DataOptions();
+        ConfigurationBinder.Apply(data, Entries("", "", overrides));
+        return data;
+    }
+
     private static List<ConfigurationEntry> Entries(string yaml, string name, IReadOnlyList<ConfigurationOverride> overrides) =>
         [.. ConfigurationEntry.FromYaml(yaml, name), .. overrides.Select(ConfigurationEntry.FromOverride)];
 

@@ -26,8 +26,8 @@ public sealed record EvaluationRunOptions
     /// <summary>Temperature of the samples; greedy accuracy is measured beside them.</summary>
     public double Temperature { get; init; } = 0.6;
 
-    /// <summary>Longest completion.</summary>
-    public int MaxNewTokens { get; init; } = 1024;
+    /// <summary>Longest completion; null for 1024, or half the model's window where that is less.</summary>
+    public int? MaxNewTokens { get; init; }
 
     /// <summary>Problems of each source; 0 for all of a file, 50 of each built-in family.</summary>
     public int ItemsPerSource { get; init; }
@@ -63,12 +63,13 @@ public static class EvaluationRun
     {
         string directory = BuiltInModel.Resolve(options.ModelDirectory);
         TransformerConfig config = TransformerConfig.Load(directory);
-        if (options.MaxNewTokens >= config.MaxPositions)
-            throw LuffyException.Usage($"{options.MaxNewTokens} new tokens leave no room for a prompt in the model's window of {config.MaxPositions}; ask for fewer");
+        int maxNewTokens = options.MaxNewTokens ?? Math.Min(1024, config.MaxPositions / 2);
+        if (maxNewTokens >= config.MaxPositions)
+            throw LuffyException.Usage($"{maxNewTokens} new tokens leave no room for a prompt in the model's window of {config.MaxPositions}; ask for fewer");
         BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
         IReward verifier = RewardRegistry.Verifier(options.RewardFunctions);
         var validator = new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, options.Data.ChatTemplate), verifier,
-            Math.Min(options.Data.MaxPromptLength, config.MaxPositions - options.MaxNewTokens), options.MaxNewTokens, config.VocabularySize);
+            Math.Min(options.Data.MaxPromptLength, config.MaxPositions - maxNewTokens), maxNewTokens, config.VocabularySize);
         bool builtIn = options.Data.DatasetName == TrainingData.BuiltIn;
         (IReadOnlyList<TokenizedPrompt> prompts, DatasetReport report) = validator.Validate(Examples(options, builtIn));
         foreach (string line in report.Lines().Skip(1)) console.Warn(line);
@@ -76,13 +77,13 @@ public static class EvaluationRun
         using IBackend backend = EngineBackend.Open(model.Backend, model.Threads);
         DType dtype = model.Dtype.Resolve(backend);
         int longest = prompts.Max(p => p.PromptIds.Length);
-        using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + options.MaxNewTokens, chatTemplate: options.Data.ChatTemplate);
-        var plan = new RolloutPlan(options.Batch, longest, options.MaxNewTokens);
+        using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + maxNewTokens, chatTemplate: options.Data.ChatTemplate);
+        var plan = new RolloutPlan(options.Batch, longest, maxNewTokens);
         using DeviceBuffer arena = backend.Allocate("activations", plan.Activations(backend, config, dtype).Bytes);
         using var engine = new RolloutEngine(backend, loaded.Model, dtype, plan, arena);
         IReadOnlyList<GradedCompletion> graded = [];
         console.Track("measuring", prompts.Count * (1 + options.Samples), 0, tracker => graded = new Evaluator(loaded, engine, verifier)
-            .Grade(prompts, greedy: true, options.Samples, options.Temperature, options.MaxNewTokens, options.Seed, tracker.Report, cancellation));
+            .Grade(prompts, greedy: true, options.Samples, options.Temperature, maxNewTokens, options.Seed, tracker.Report, cancellation));
         IReadOnlyList<FamilyAccuracy> sources = Evaluator.Summarize(prompts, graded, source => builtIn && TaskSuite.OutOfDistribution.Any(f => f.Name == source));
         return new EvaluationOutcome(sources, prompts, graded);
     }

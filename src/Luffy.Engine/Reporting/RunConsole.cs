@@ -5,20 +5,23 @@ namespace Luffy.Engine.Reporting;
 
 /// <summary>
 /// Where a run talks to people: on a terminal a progress bar with the time left stays below the lines; elsewhere there are plain lines.
-/// Everything goes to the writer that was given (standard error), because results have standard output to themselves.
+/// All that goes to one writer (standard error); tables of results have another (standard output) to themselves.
 /// </summary>
 public sealed class RunConsole
 {
     private readonly IAnsiConsole _console;
     private readonly bool _live;
     private readonly bool _quiet;
+    private readonly TextWriter? _results;
 
     /// <summary>Makes a console over any writer.</summary>
     /// <param name="writer">Where lines go.</param>
     /// <param name="live">Whether the writer is a terminal that can redraw a bar.</param>
-    /// <param name="quiet">Whether to say nothing but warnings.</param>
-    public RunConsole(TextWriter writer, bool live, bool quiet)
+    /// <param name="quiet">Whether to say nothing but warnings and results.</param>
+    /// <param name="results">Where tables go; null leaves them out.</param>
+    public RunConsole(TextWriter writer, bool live, bool quiet, TextWriter? results = null)
     {
+        _results = results;
         _live = live;
         _quiet = quiet;
         _console = AnsiConsole.Create(new AnsiConsoleSettings
@@ -33,8 +36,8 @@ public sealed class RunConsole
     }
 
     /// <summary>The console on standard error.</summary>
-    public static RunConsole StandardError(bool quiet) =>
-        new(Console.Error, live: !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null), quiet);
+    public static RunConsole StandardError(bool quiet, TextWriter? results) =>
+        new(Console.Error, live: !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is not ("dumb" or null), quiet, results);
 
     /// <summary>Says a line unless quiet.</summary>
     public void Say(string line)
@@ -63,13 +66,16 @@ public sealed class RunConsole
         }
     }
 
-    /// <summary>Prints a table of results.</summary>
+    /// <summary>Prints a table of results: drawn where standard output is a terminal, aligned lines elsewhere.</summary>
     public void Table(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy> after)
     {
-        if (_live && !_quiet)
-            _console.Write(AccuracyTable.ToSpectre(before, after));
+        if (_results is null)
+            return;
+        if (_live && !Console.IsOutputRedirected)
+            AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(_results) }).Write(AccuracyTable.ToSpectre(before, after));
         else
-            Say(AccuracyTable.ToText(before, after).TrimEnd('\n'));
+            _results.Write(AccuracyTable.ToText(before, after));
+        _results.Flush();
     }
 
     /// <summary>Does a piece of work under a progress bar where the console has one.</summary>
@@ -86,7 +92,7 @@ public sealed class RunConsole
         }
         Progress progress = _console.Progress().AutoClear(true).HideCompleted(true)
             .Columns(new ProgressBarColumn(), new PercentageColumn(), new TaskDescriptionColumn { Alignment = Justify.Left });
-        // Drawn when a part is done and no oftener: a thread that redraws would take time from the work.
+        // Drawn when a part is done: a thread that redraws would take time from the work.
         progress.AutoRefresh = false;
         progress.Start(context => work(new BarTracker(context, title, total, alreadyDone)));
     }
@@ -105,6 +111,7 @@ public sealed class RunConsole
         private readonly string _title;
         private readonly int _alreadyDone;
         private readonly Stopwatch _watch = Stopwatch.StartNew();
+        private TimeSpan _drawn = TimeSpan.FromSeconds(-1);
 
         public BarTracker(ProgressContext context, string title, int total, int alreadyDone)
         {
@@ -123,6 +130,10 @@ public sealed class RunConsole
                 left = $", {StepLine.FormatDuration(rest)} left";
             }
             _task.Description = Markup.Escape($"{_title} {done}/{(int)_task.MaxValue}{left}");
+            // Thousands of small parts are no reason to draw thousands of times.
+            if (done < _task.MaxValue && _watch.Elapsed < _drawn + TimeSpan.FromMilliseconds(100))
+                return;
+            _drawn = _watch.Elapsed;
             _context.Refresh();
         }
     }

@@ -1,4 +1,5 @@
 using Luffy.Engine.Reporting;
+using Spectre.Console;
 
 namespace Luffy.Engine.Tests.Reporting;
 
@@ -55,7 +56,8 @@ public sealed class RunConsoleTests
     public void Elsewhere_than_on_a_terminal_there_are_plain_lines()
     {
         var text = new StringWriter();
-        var console = new RunConsole(text, live: false, quiet: false);
+        var results = new StringWriter();
+        var console = new RunConsole(text, live: false, quiet: false, results);
         int reported = 0;
         console.Track("training", 3, 0, tracker =>
         {
@@ -68,7 +70,8 @@ public sealed class RunConsoleTests
         });
         console.Table(Before, After);
         Assert.That(reported, Is.EqualTo(3));
-        Assert.That(text.ToString(), Does.StartWith("step 1/3  reward 0.500\nstep 2/3").And.Contain("→ 90.0%").And.Not.Contain("\u001b"));
+        Assert.That(text.ToString(), Does.StartWith("step 1/3  reward 0.500\nstep 2/3").And.Not.Contain("\u001b"));
+        Assert.That(results.ToString(), Is.EqualTo(AccuracyTable.ToText(Before, After)));
     }
 
     [Test]
@@ -78,12 +81,22 @@ public sealed class RunConsoleTests
         var console = new RunConsole(text, live: true, quiet: false);
         console.Track("training", 4, 2, tracker =>
         {
+            // Redraws are at least a tenth of a second apart.
+            Thread.Sleep(150);
             tracker.Report(3);
             console.Say("[not markup] a line");
             tracker.Report(4);
         });
-        console.Table(Before, After);
-        Assert.That(text.ToString(), Does.Contain("[not markup] a line").And.Contain("training").And.Contain("\u001b[").And.Contain("avg@8"));
+        Assert.That(text.ToString(), Does.Contain("[not markup] a line").And.Contain("training 3/4, ").And.Contain("left").And.Contain("\u001b["));
+    }
+
+    [Test]
+    public void The_drawn_table_holds_the_same_cells()
+    {
+        var text = new StringWriter();
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = AnsiSupport.No, Out = new AnsiConsoleOutput(text) });
+        console.Write(AccuracyTable.ToSpectre(Before, After));
+        Assert.That(text.ToString(), Does.Contain("avg@8").And.Contain("10.0% → 90.0%").And.Contain("out of distribution mean"));
     }
 
     [Test]

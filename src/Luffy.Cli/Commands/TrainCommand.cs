@@ -1,0 +1,46 @@
+using System.CommandLine;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Reporting;
+using Luffy.Engine.Rl;
+
+namespace Luffy.Cli.Commands;
+
+/// <summary><c>luffy train</c>: the main job.</summary>
+internal static class TrainCommand
+{
+    public static Command Create(Streams streams)
+    {
+        var config = new Option<string?>("--config") { Description = "YAML file; without it the built-in quickstart", HelpName = "FILE" };
+        var output = new Option<string?>("--output") { Description = "The run directory; without it the first free one of runs/METHOD, runs/METHOD-2, …", HelpName = "DIR" };
+        var resume = new Option<bool>("--resume") { Description = "Go on with the run in --output, or with the newest one" };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Print the whole configuration and stop" };
+        var command = new Command("train", "Trains a model with LUFFY, GRPO, SFT, or SFT and then reinforcement learning")
+        {
+            config, CommonOptions.Set, output, resume, dryRun, CommonOptions.Seed, CommonOptions.Quiet, CommonOptions.Json,
+        };
+        CommonOptions.AddEngine(command);
+        command.SetAction(parsed =>
+        {
+            TrainingJob job = TrainingJob.Prepare(new TrainingRequest
+            {
+                ConfigPath = parsed.GetValue(config),
+                Overrides = CommonOptions.Overrides(parsed),
+                Output = parsed.GetValue(output),
+                Resume = parsed.GetValue(resume),
+            });
+            if (parsed.GetValue(dryRun))
+            {
+                streams.Out.Write(ConfigurationWriter.ToYaml(job.Configuration));
+                return CommandLine.Done;
+            }
+            return Interruption.Run(streams, "stopping after this step, with the state saved; --resume goes on", cancellation =>
+            {
+                bool json = parsed.GetValue(CommonOptions.Json);
+                RunSummary summary = job.Execute(CommonOptions.Console(parsed, json ? null : streams.Out), cancellation);
+                if (json)
+                    streams.Out.Write(summary.ToJson());
+            });
+        });
+        return command;
+    }
+}

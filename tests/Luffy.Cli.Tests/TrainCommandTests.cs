@@ -1,0 +1,130 @@
+using System.Text.Json;
+using Luffy.Engine.Checkpoint;
+using Luffy.Engine.Data.Tasks;
+using Luffy.Engine.Model;
+using Luffy.Engine.Text;
+using Luffy.Kernels;
+
+namespace Luffy.Cli.Tests;
+
+/// <summary>train, eval and generate on a tiny random model and the built-in tasks, as a user would type them.</summary>
+[NonParallelizable]
+public sealed class TrainCommandTests
+{
+    private string _folder = "", _model = "";
+
+    [OneTimeSetUp]
+    public void MakeModel()
+    {
+        _folder = Directory.CreateTempSubdirectory("luffy-test-").FullName;
+        _model = Path.Combine(_folder, "model");
+        BuiltInTokenizer.Write(_model);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(_model);
+        var config = new TransformerConfig
+        {
+            ModelType = "qwen2", HiddenSize = 16, Layers = 1, Heads = 2, KeyValueHeads = 1, HeadDim = 8, IntermediateSize = 24,
+            VocabularySize = tokenizer.VocabularySize, MaxPositions = 256, TieWordEmbeddings = true, AttentionBias = true,
+        };
+        File.WriteAllText(Path.Combine(_model, "config.json"), config.ToJson(tokenizer.EndOfTextId));
+        using IBackend backend = Backends.Create(new BackendOptions { Name = "reference" });
+        using var parameters = new ParameterSet(backend, new ParameterLayout(config), DType.F32, ParameterUse.Inference);
+        ModelWeights.Initialize(backend, parameters, 3, 0.05);
+        SafeTensorsModelWriter.Write(_model, ModelWeights.Sources(backend, parameters, SafeTensorsDType.F32));
+    }
+
+    [OneTimeTearDown]
+    public void Clean() => Directory.Delete(_folder, recursive: true);
+
+    private string[] Train(string run, params string[] more) =>
+    [
+        "train", "--output", Path.Combine(_folder, run), "--backend", "reference", "--quiet", "--json", "--set", $"model_name_or_path={_model}",
+        "--set", "max_steps=2", "--set", "prompts_per_step=2", "--set", "num_generations=2", "--set", "max_prompt_length=128",
+        "--set", "max_completion_length=112", "--set", "tasks_per_family=4", "--set", "eval_items_per_family=1", "--set", "eval_samples=1",
+        "--set", "eval_on_start=false", "--set", "drop_wrong_demonstrations=false", .. more,
+    ];
+
+    [Test]
+    public async Task A_run_leaves_what_it_promised_and_can_be_resumed_but_not_written_over()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("", Train("whole"));
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        using JsonDocument summary = JsonDocument.Parse(output);
+        Assert.That(summary.RootElement.GetProperty("steps").GetInt32(), Is.EqualTo(2));
+        string run = Path.Combine(_folder, "whole");
+        Assert.That(File.ReadAllText(Path.Combine(run, "summary.json")), Is.EqualTo(output));
+        Assert.That(File.ReadAllLines(Path.Combine(run, "metrics.jsonl")), Has.Length.EqualTo(2));
+        Assert.That(File.Exists(Path.Combine(run, "rollouts", "step-000002.jsonl")));
+        Assert.That(File.ReadAllText(Path.Combine(run, "config.yaml")), Does.Contain("max_steps: 2\n"));
+
+        (code, _, error) = await Shell.RunAsync("", Train("whole"));
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("--resume"));
+
+        (code, output, error) = await Shell.RunAsync("", "train", "--output", run, "--resume", "--quiet", "--json", "--set", "max_steps=3");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(File.ReadAllLines(Path.Combine(run, "metrics.jsonl")), Has.Length.EqualTo(3));
+        Assert.That(File.ReadAllText(Path.Combine(run, "config.yaml")), Does.Contain("max_steps: 3\n").And.Contain("backend: reference\n"));
+
+        // The recorded rows of a step are a batch of replay.
+        (code, output, error) = await Shell.RunAsync("", "replay", "--model", Path.Combine(run, "checkpoints", "step-000003"), "--batch",
+            Path.Combine(run, "rollouts", "step-000003.jsonl"), "--backend", "reference");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+    }
+
+    [Test]
+    public async Task A_dry_run_prints_a_configuration_that_loads_and_writes_nothing()
+    {
+        (int code, string yaml, _) = await Shell.RunAsync("", Train("dry", "--dry-run", "--seed", "7", "--threads", "1"));
+        Assert.That(code, Is.Zero);
+        Assert.That(yaml, Does.Contain("seed: 7\n").And.Contain("threads: 1\n").And.Contain("num_generations: 2\n"));
+        Assert.That(Directory.Exists(Path.Combine(_folder, "dry")), Is.False);
+        string file = Path.Combine(_folder, "dry.yaml");
+        File.WriteAllText(file, yaml);
+        Assert.That((await Shell.RunAsync("", "train", "--config", file, "--dry-run")).Out, Is.EqualTo(yaml));
+    }
+
+    [TestCase("--set", "learning_rat=1", "did you mean 'learning_rate'")]
+    [TestCase("--config", "no/such.yaml", "no/such.yaml")]
+    [TestCase("--seed", "-1", "--seed -1: seed")]
+    [TestCase("--set", "resume_from_checkpoint=somewhere/step-x", "step-NNNNNN")]
+    public async Task Wrong_settings_end_before_anything_is_written(string option, string value, string message)
+    {
+        (int code, _, string error) = await Shell.RunAsync("", Train("wrong", option, value));
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain(message));
+        Assert.That(Directory.Exists(Path.Combine(_folder, "wrong")), Is.False);
+    }
+
+    [Test]
+    public async Task There_must_be_a_run_to_resume()
+    {
+        (int code, _, string error) = await Shell.RunAsync("", Train("never", "--resume"));
+        Assert.That(code, Is.EqualTo(2));
+        Assert.That(error, Does.Contain("never"));
+    }
+
+    [Test]
+    public async Task Eval_prints_a_table_or_json()
+    {
+        string data = Path.Combine(_folder, "data.jsonl");
+        File.WriteAllLines(data, ["""{"q":"1+1","answer":"2","source":"sums"}""", """{"q":"2+2","answer":"4","source":"sums"}"""]);
+        string[] arguments = ["eval", "--model", _model, "--data", data, "--set", "columns.prompt=q", "--set", "columns.source=source",
+            "--samples", "2", "--max-completion-length", "4", "--backend", "reference", "--quiet"];
+        (int code, string output, string error) = await Shell.RunAsync("", arguments);
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(output, Does.Contain("avg@2").And.Contain("sums"));
+        (_, output, _) = await Shell.RunAsync("", [.. arguments, "--json"]);
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement[0].GetProperty("items").GetInt32(), Is.EqualTo(2));
+        Assert.That(json.RootElement[0].GetProperty("avg_at_k").GetDouble(), Is.InRange(0.0, 1.0));
+    }
+
+    [Test]
+    public async Task Generate_streams_text_and_separates_further_samples()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("", "generate", "--model", _model, "--prompt", "@1+1", "--samples", "2",
+            "--max-completion-length", "6", "--backend", "reference");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(output, Does.Contain("\n--- 2\n"));
+    }
+}
