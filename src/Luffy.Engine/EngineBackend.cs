@@ -1,4 +1,5 @@
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Reporting;
 using Luffy.Kernels;
 
 namespace Luffy.Engine;
@@ -20,6 +21,13 @@ public static class EngineBackend
         {
             throw new LuffyException($"{e.Message}; `luffy devices` lists what can run here", e.Message.Contains("is not a", StringComparison.Ordinal) ? 2 : 1, e);
         }
+    }
+
+    /// <summary>Tells when nothing faster than the reference was found although nobody asked for it.</summary>
+    public static void WarnWhenSlow(IBackend backend, string requested, RunConsole console)
+    {
+        if (backend.Name == "reference" && requested != "reference")
+            console.Warn("no fast backend works here, so this computes with plain loops, hundreds of times slower; `luffy devices` says why");
     }
 
     /// <summary>The storage type on a backend.</summary>
