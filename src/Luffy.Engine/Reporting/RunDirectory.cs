@@ -48,6 +48,19 @@ public sealed class RunDirectory(string path)
         return run;
     }
 
+    /// <summary>Takes the folder of a run that never began away again.</summary>
+    public void DeleteIfEmpty()
+    {
+        try
+        {
+            if (Directory.Exists(Root) && !Directory.EnumerateFileSystemEntries(Root).Any()) Directory.Delete(Root);
+        }
+        catch (Exception e) when (StorageErrors.IsStorageError(e))
+        {
+            // What went wrong before is what the user must read.
+        }
+    }
+
     /// <summary>Finds the folder of a run to go on with.</summary>
     /// <param name="output">The folder asked for, or null for the newest of those that <see cref="Create"/> named.</param>
     /// <param name="name">Names the run where nothing was asked for.</param>

@@ -63,8 +63,16 @@ public sealed class TrainingJob
         TrainingConfiguration saved = Configuration with { OutputDir = run.Root, ResumeFromCheckpoint = null };
         string yaml = ConfigurationWriter.ToYaml(saved);
         console.Say(yaml.TrimEnd('\n'));
-        AtomicFile.WriteAllText(run.Configuration, yaml);
-        return new TrainingRun(saved, run, console).Execute(checkpoint, cancellation);
+        try
+        {
+            // config.yaml makes the folder a run, so it comes when model, data and memory are found good.
+            return new TrainingRun(saved, run, console).Execute(checkpoint, () => AtomicFile.WriteAllText(run.Configuration, yaml), cancellation);
+        }
+        catch
+        {
+            run.DeleteIfEmpty();
+            throw;
+        }
     }
 
     private SavedCheckpoint? Checkpoint(RunConsole console)

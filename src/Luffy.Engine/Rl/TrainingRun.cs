@@ -23,8 +23,9 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
 {
     /// <summary>Executes the run from its start, or from a checkpoint.</summary>
     /// <param name="checkpoint">Where to go on from, or null.</param>
+    /// <param name="onReady">Called once when everything is loaded and allocated, before anything is written.</param>
     /// <param name="cancellation">Saves a checkpoint after the current step and ends with <see cref="OperationCanceledException"/>.</param>
-    public RunSummary Execute(SavedCheckpoint? checkpoint, CancellationToken cancellation)
+    public RunSummary Execute(SavedCheckpoint? checkpoint, Action onReady, CancellationToken cancellation)
     {
         // What the runtime itself takes is there before anything of ours.
         long runtimeBytes = ProcessMemory.ResidentBytes;
@@ -54,6 +55,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         var evaluation = new RunEvaluation(config, model, engine, verifier, console);
         var store = new CheckpointStore(run.Root, config.Logging.SaveTotalLimit);
 
+        onReady();
         IReadOnlyList<FamilyAccuracy>? before = null;
         if (checkpoint is not null)
         {

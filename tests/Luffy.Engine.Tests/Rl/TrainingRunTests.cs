@@ -131,7 +131,7 @@ public sealed class TrainingRunTests
         Directory.CreateDirectory(run.Root);
         SavedCheckpoint? checkpoint = resume ? new CheckpointStore(run.Root).LatestValid(Assert.Fail) : null;
         using var output = new StepObserver(afterStep);
-        return new TrainingRun(config, run, new RunConsole(output, live: false, quiet: false)).Execute(checkpoint, cancellation);
+        return new TrainingRun(config, run, new RunConsole(output, live: false, quiet: false)).Execute(checkpoint, () => { }, cancellation);
     }
 
     private static int[] Steps(string run) =>
