@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Luffy.Engine.Data.Tasks;
+using Luffy.Engine.Model;
 
 namespace Luffy.Engine.Tests.Tasks;
 
@@ -66,5 +67,15 @@ public sealed class BuiltInTokenizerTests
         JsonNode config = JsonNode.Parse(BuiltInTokenizer.TokenizerConfigJson())!;
         Assert.That((string)config["chat_template"]!, Does.Contain("assistant\\n<think>\\n'"));
         Assert.That((string)config["eos_token"]!, Is.EqualTo("<|im_end|>"));
+    }
+
+    [Test]
+    public void The_built_in_model_carries_this_tokenizer()
+    {
+        // The committed weights know these ids: another vocabulary would need another base model.
+        string directory = BuiltInModel.Resolve(BuiltInModel.Name);
+        Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer.json")), Is.EqualTo(BuiltInTokenizer.TokenizerJson() + "\n"));
+        Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer_config.json")), Is.EqualTo(BuiltInTokenizer.TokenizerConfigJson() + "\n"));
+        Assert.That(TransformerConfig.Load(directory).VocabularySize, Is.EqualTo(BuiltInTokenizer.VocabularySize));
     }
 }

@@ -2,7 +2,7 @@ namespace Luffy.Engine.Data.Tasks;
 
 /// <summary>
 /// The greatest common divisor of two numbers below 100 by Euclid's subtractions, the smaller from the larger until both are equal:
-/// 2–5, 2–8 or 2–12 subtractions (level 1, 2, 3). Neither number divides the other.
+/// 2–5, 2–9 or 2–12 subtractions (level 1, 2, 3). Neither number divides the other.
 /// </summary>
 public sealed class GreatestCommonDivisorTask : TaskFamily
 {
@@ -15,7 +15,7 @@ public sealed class GreatestCommonDivisorTask : TaskFamily
     /// <inheritdoc/>
     protected override TaskProblem Generate(TaskRandom random, int level)
     {
-        int longest = level switch { 1 => 5, 2 => 8, _ => 12 };
+        int longest = level switch { 1 => 5, 2 => 9, _ => 12 };
         while (true)
         {
             (int a, int b) = (random.Next(10, 99), random.Next(4, 98));
