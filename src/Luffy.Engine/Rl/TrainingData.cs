@@ -55,7 +55,8 @@ public sealed class TrainingData
         BpeTokenizer tokenizer = BpeTokenizer.Load(modelDirectory);
         var validator = new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate),
             RewardRegistry.Verifier(config.Reward.RewardFuncs), config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength,
-            TransformerConfig.Load(modelDirectory).VocabularySize) { KeepWrong = !config.Guidance.DropWrongDemonstrations };
+            TransformerConfig.Load(modelDirectory).VocabularySize)
+        { KeepWrong = !config.Guidance.DropWrongDemonstrations };
         (IReadOnlyList<TokenizedPrompt> train, DatasetReport report) = validator.Validate(Examples(config));
         foreach (string line in report.Lines()) console.Say($"training data: {line}");
         if (report.Demonstrations == 0 && NeedsDemonstrations(config))

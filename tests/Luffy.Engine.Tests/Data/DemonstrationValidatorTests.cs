@@ -1,8 +1,8 @@
 using Luffy.Engine.Configuration;
 using Luffy.Engine.Data;
 using Luffy.Engine.Rewards;
-using Luffy.Engine.Text;
 using Luffy.Engine.Tests.Text;
+using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Tests.Data;
 

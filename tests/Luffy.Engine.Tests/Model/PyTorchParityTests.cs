@@ -70,7 +70,8 @@ public sealed class PyTorchParityTests
         using TestModel model = TestModel.Load(backend, fixture, DType.F32);
         Dictionary<string, float[]> start = model.Weights();
         using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, recipe.AdamBeta1, recipe.AdamBeta2, recipe.AdamEpsilon,
-            recipe.WeightDecay, recipe.MaxGradNorm) { DecayVectors = true };
+            recipe.WeightDecay, recipe.MaxGradNorm)
+        { DecayVectors = true };
         var schedule = new LearningRateSchedule(recipe.LearningRate, LearningRateScheduler.Linear, recipe.WarmupSteps, recipe.MaxSteps);
         List<TrainingRow> rows = Rows(fixture, useReference: false, useBehavior: false);
         var options = new PolicyLossOptions { Clip = true, Epsilon = 0.1f, EpsilonHigh = 0.15f, EntropyCoefficient = 0.01f };
