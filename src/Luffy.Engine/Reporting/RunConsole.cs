@@ -52,19 +52,23 @@ public sealed class RunConsole
     /// <summary>Prints one step as a line.</summary>
     public void Step(StepMetrics metrics, int totalSteps) => Say(StepLine.Format(metrics, totalSteps));
 
-    /// <summary>Prints what the model wrote, a few rows of a step.</summary>
+    /// <summary>Prints what the model wrote, a few rows of a step. Control characters, which a terminal would obey, are shown as U+FFFD.</summary>
     public void Completions(int step, IEnumerable<RolloutRecord> rows)
     {
         foreach (RolloutRecord row in rows)
         {
-            Say($"  ┌ step {step}, {row.DataSource}, {(row.Source == "off" ? "demonstration" : "sample")}, reward {row.Reward:0.##}");
-            foreach (string line in row.Prompt.Trim().Split('\n'))
-                Say("  │ " + line);
-            foreach (string line in row.Text.Trim().Split('\n'))
-                Say("  │   " + line);
-            Say("  └");
+            Say(string.Join('\n',
+            [
+                $"  ┌ step {step}, {row.DataSource}, {(row.Source == "off" ? "demonstration" : "sample")}, reward {row.Reward:0.##}",
+                .. Lines(row.Prompt).Select(line => "  │ " + line),
+                .. Lines(row.Text).Select(line => "  │   " + line),
+                "  └",
+            ]));
         }
     }
+
+    private static string[] Lines(string text) =>
+        string.Concat(text.Trim().Select(c => char.IsControl(c) && c != '\n' ? '\ufffd' : c)).Split('\n');
 
     /// <summary>Prints a table of results: drawn where standard output is a terminal, aligned lines elsewhere.</summary>
     public void Table(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy> after)

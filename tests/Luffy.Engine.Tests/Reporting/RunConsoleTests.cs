@@ -100,6 +100,15 @@ public sealed class RunConsoleTests
     }
 
     [Test]
+    public void Completions_are_shown_without_what_a_terminal_would_obey()
+    {
+        var text = new StringWriter();
+        new RunConsole(text, live: false, quiet: false).Completions(3,
+            [new() { PromptId = "a", DataSource = "sums", Prompt = "1+1?", Text = "two\u001b[2J\nlines", Ids = [1, 2], PromptLength = 1, Source = "on", Reward = 1, Advantage = 0 }]);
+        Assert.That(text.ToString(), Is.EqualTo("  ┌ step 3, sums, sample, reward 1\n  │ 1+1?\n  │   two\ufffd[2J\n  │   lines\n  └\n"));
+    }
+
+    [Test]
     public void Quiet_leaves_warnings_only()
     {
         var text = new StringWriter();
