@@ -17,6 +17,7 @@ public sealed class PolicyStatistics
         public long Tokens { get; internal set; }
         public double PolicyLoss { get; internal set; }
         public double Probability { get; internal set; }
+        public double LogProb { get; internal set; }
         public double Entropy { get; internal set; }
         public double Weight { get; internal set; }
 
@@ -82,6 +83,7 @@ public sealed class PolicyStatistics
         sums.Tokens++;
         sums.PolicyLoss += policy;
         sums.Probability += probability;
+        sums.LogProb += logProb;
         sums.Entropy += entropy;
         sums.Weight += statistics[(4 * n) + o];
         if (row.Advantage != 0) sums.GradientWeight += Math.Abs(statistics[(5 * n) + o] / row.Advantage);

@@ -74,6 +74,8 @@ internal static class StepReport
         m["actor/ppo_kl"] = on.Mean(on.OldMinusNew);
         m["actor/on_policy_prob"] = on.Mean(on.Probability);
         m["actor/off_policy_prob"] = off.Mean(off.Probability);
+        m["actor/on_policy_logprob"] = on.Mean(on.LogProb);
+        m["actor/off_policy_logprob"] = off.Mean(off.LogProb);
         m["actor/off_ratio_mean"] = off.Mean(off.Weight);
         m["actor/off_ratio_max_clip_frac"] = off.Mean(off.AboveUpperBound);
         m["actor/off_ratio_min_clip_frac"] = off.Mean(off.BelowLowerBound);
