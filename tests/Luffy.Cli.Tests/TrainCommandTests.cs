@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Data.Tasks;
@@ -69,6 +70,52 @@ public sealed class TrainCommandTests
         (code, output, error) = await Shell.RunAsync("", "replay", "--model", Path.Combine(run, "checkpoints", "step-000003"), "--batch",
             Path.Combine(run, "rollouts", "step-000003.jsonl"), "--backend", "reference");
         Assert.That((code, error), Is.EqualTo((0, "")));
+    }
+
+    /// <summary>The program itself, in a process of its own: killed or interrupted in the middle, resumed, and compared with a run that was left alone.</summary>
+    [TestCase("KILL", 137)]
+    [TestCase("INT", 130)]
+    public async Task A_run_that_was_ended_from_outside_goes_on_to_the_same_bytes(string signal, int expectedCode)
+    {
+        if (OperatingSystem.IsWindows()) Assert.Ignore("signals are sent with kill(1)");
+        string[] settings = ["--set", "max_steps=8", "--set", "save_steps=1", "--set", "save_total_limit=20", "--set", "eval_items_per_family=1"];
+        string whole = $"whole-{signal}", cut = $"cut-{signal}", lastStep = Path.Combine("checkpoints", "step-000008");
+        Assert.That(await Program(Train(whole, settings)), Is.Zero);
+
+        using (Process process = Start(Train(cut, settings)))
+        {
+            string third = Path.Combine(_folder, cut, "checkpoints", "step-000003");
+            for (int i = 0; i < 3000 && !Directory.Exists(third); i++) await Task.Delay(20);
+            using (var kill = Process.Start("kill", [$"-{signal}", $"{process.Id}"])) await kill.WaitForExitAsync();
+            await process.WaitForExitAsync();
+            Assert.That(process.ExitCode, Is.EqualTo(expectedCode));
+            Assert.That(Directory.Exists(Path.Combine(_folder, cut, lastStep)), Is.False, "it was ended before its end");
+        }
+
+        Assert.That(await Program("train", "--output", Path.Combine(_folder, cut), "--resume", "--quiet"), Is.Zero);
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(_folder, whole, lastStep), "*", SearchOption.AllDirectories))
+        {
+            string other = file.Replace(whole, cut, StringComparison.Ordinal);
+            Assert.That(File.ReadAllBytes(other).AsSpan().SequenceEqual(File.ReadAllBytes(file)), Is.True, Path.GetFileName(file));
+        }
+    }
+
+    private static Process Start(params string[] arguments) => Process.Start(
+        new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "luffy.dll"), .. arguments])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        })!;
+
+    private static async Task<int> Program(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        string error = await process.StandardError.ReadToEndAsync();
+        _ = await output;
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0) TestContext.Out.WriteLine(error);
+        return process.ExitCode;
     }
 
     [Test]

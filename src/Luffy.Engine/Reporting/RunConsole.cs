@@ -9,6 +9,7 @@ namespace Luffy.Engine.Reporting;
 /// </summary>
 public sealed class RunConsole
 {
+    private const int LinesShown = 16;
     private readonly IAnsiConsole _console;
     private readonly bool _live;
     private readonly bool _quiet;
@@ -67,8 +68,12 @@ public sealed class RunConsole
         }
     }
 
-    private static string[] Lines(string text) =>
-        string.Concat(text.Trim().Select(c => char.IsControl(c) && c != '\n' ? '\ufffd' : c)).Split('\n');
+    private static IEnumerable<string> Lines(string text)
+    {
+        string[] lines = string.Concat(text.Trim().Select(c => char.IsControl(c) && c != '\n' ? '\ufffd' : c)).Split('\n');
+        // The rollout record has the whole; a model that babbles must not push everything else off the screen.
+        return lines.Length <= LinesShown ? lines : [.. lines.Take(LinesShown), $"… {lines.Length - LinesShown} more lines"];
+    }
 
     /// <summary>Prints a table of results: drawn where standard output is a terminal, aligned lines elsewhere.</summary>
     public void Table(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy> after)
