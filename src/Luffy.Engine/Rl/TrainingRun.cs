@@ -36,6 +36,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         IReward reward = RewardRegistry.Create(config.Reward.RewardFuncs, config.Reward.RewardWeights);
         IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
         TrainingData data = TrainingData.Load(config, directory, console);
+        ProcessMemory.ReturnGarbage();
         TransformerConfig architecture = TransformerConfig.Load(directory);
         var plan = new MemoryPlan(backend, config, architecture, dtype, data.MaxPromptTokens);
         long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
@@ -55,6 +56,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         var evaluation = new RunEvaluation(config, model, engine, verifier, console);
         var store = new CheckpointStore(run.Root, config.Logging.SaveTotalLimit);
 
+        ProcessMemory.ReturnGarbage();
         onReady();
         IReadOnlyList<FamilyAccuracy>? before = null;
         if (checkpoint is not null)
