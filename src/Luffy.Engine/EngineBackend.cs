@@ -1,3 +1,4 @@
+using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Configuration;
 using Luffy.Engine.Reporting;
 using Luffy.Kernels;
@@ -28,6 +29,17 @@ public static class EngineBackend
     {
         if (backend.Name == "reference" && requested != "reference")
             console.Warn("no fast backend works here, so this computes with plain loops, hundreds of times slower; `luffy devices` says why");
+    }
+
+    /// <summary>
+    /// The storage type in which a checkpoint is scored, replayed or sampled from: auto keeps weights that are stored in f32 in f32, for
+    /// rounding them would change what was asked about, and takes the backend's fastest for the rest.
+    /// </summary>
+    public static DType Resolve(this StorageType dtype, IBackend backend, string modelDirectory)
+    {
+        if (dtype != StorageType.Auto || backend.PreferredDType == DType.F32) return dtype.Resolve(backend);
+        using SafeTensorsModel model = SafeTensorsModel.Open(modelDirectory);
+        return model.Names.Any(n => model.TryGet(n, out SafeTensor? tensor) && tensor.DType == SafeTensorsDType.F32) ? DType.F32 : backend.PreferredDType;
     }
 
     /// <summary>The storage type on a backend.</summary>

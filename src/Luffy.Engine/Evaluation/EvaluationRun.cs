@@ -75,7 +75,7 @@ public static class EvaluationRun
         foreach (string line in report.Lines().Skip(1)) console.Warn(line);
 
         using IBackend backend = EngineBackend.Open(model.Backend, model.Threads);
-        DType dtype = model.Dtype.Resolve(backend);
+        DType dtype = model.Dtype.Resolve(backend, directory);
         int longest = prompts.Max(p => p.PromptIds.Length);
         using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + maxNewTokens, chatTemplate: options.Data.ChatTemplate);
         var plan = new RolloutPlan(options.Batch, longest, maxNewTokens);

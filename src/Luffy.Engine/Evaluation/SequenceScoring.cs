@@ -31,7 +31,7 @@ public static class SequenceScoring
         }
 
         using IBackend backend = EngineBackend.Open(options.Backend, options.Threads);
-        DType dtype = options.Dtype.Resolve(backend);
+        DType dtype = options.Dtype.Resolve(backend, directory);
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest, withTokenizer: false);
         int tokens = Math.Max(longest, 2048);
         var plan = new ActivationPlan(backend, config, dtype, new ActivationShape { Tokens = tokens, Sequences = Chunk, MaxLength = longest, OutputRows = tokens });

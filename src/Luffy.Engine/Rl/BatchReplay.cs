@@ -31,7 +31,7 @@ public static class BatchReplay
         int longest = rows.Max(r => r.Ids.Length);
 
         using IBackend backend = EngineBackend.Open(options.Backend, options.Threads);
-        DType dtype = options.Dtype.Resolve(backend);
+        DType dtype = options.Dtype.Resolve(backend, directory);
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, longest, withTokenizer: false);
         int tokens = Math.Max(longest, Math.Min(config.TokensPerMicroBatch, rows.Sum(r => r.InputTokens)));
         var plan = new ActivationPlan(backend, architecture, dtype, new ActivationShape

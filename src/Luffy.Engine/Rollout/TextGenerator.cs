@@ -66,7 +66,7 @@ public static class TextGenerator
         int length = prompt.Length + options.MaxNewTokens;
 
         using IBackend backend = EngineBackend.Open(model.Backend, model.Threads);
-        DType dtype = model.Dtype.Resolve(backend);
+        DType dtype = model.Dtype.Resolve(backend, directory);
         using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, length, withTokenizer: false);
         var plan = new RolloutPlan(Math.Min(options.Samples, 64), prompt.Length, options.MaxNewTokens);
         using DeviceBuffer arena = backend.Allocate("activations", plan.Activations(backend, loaded.Config, dtype).Bytes);
