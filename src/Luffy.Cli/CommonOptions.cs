@@ -15,7 +15,8 @@ internal static class CommonOptions
 
     public static Option<bool> Json { get; } = new("--json") { Description = "Print JSON" };
 
-    public static Option<bool> Quiet { get; } = new("--quiet") { Description = "No progress, only warnings and results" };
+    /// <summary>Every command takes it, those without progress too, so that a script may pass it to all.</summary>
+    public static Option<bool> Quiet { get; } = new("--quiet") { Description = "No progress, only warnings and results", Recursive = true };
 
     public static Option<string> Model { get; } = new("--model") { Description = "Model directory, or builtin for the small model that comes along", HelpName = "DIR", Required = true };
 

@@ -43,6 +43,17 @@ public sealed class EngineCommandTests
     }
 
     [Test]
+    public async Task Replay_writes_null_for_a_loss_that_is_not_finite_and_says_so()
+    {
+        string batch = Write("batch.jsonl", """{"ids":[2,7,1],"prompt_length":1,"source":"on","advantage":1,"old_logprobs":[-1,-1000]}""");
+        (int code, string output, string error) = await Shell.RunAsync("", "replay", "--model", Model, "--batch", batch, "--backend", "reference", "--dtype", "f32", "--quiet");
+        Assert.That(code, Is.Zero);
+        Assert.That(error, Does.StartWith("luffy: the loss is not finite"));
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement.GetProperty("loss").ValueKind, Is.EqualTo(JsonValueKind.Null));
+    }
+
+    [Test]
     public async Task Replay_prints_loss_and_statistics_and_writes_gradients()
     {
         string batch = Write("batch.jsonl",

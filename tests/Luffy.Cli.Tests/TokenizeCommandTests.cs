@@ -33,6 +33,22 @@ public sealed class TokenizeCommandTests
         Assert.That((code, text), Is.EqualTo((0, Line + "\n")));
     }
 
+    [Test]
+    public async Task Bytes_that_are_no_text_are_named_with_their_place()
+    {
+        (int code, string output, string error) = await Shell.RunAsync([.. "ok\n"u8, (byte)'a', 0xFF, (byte)'\n'], "tokenize", "--tokenizer", _folder);
+        Assert.That((code, output), Is.EqualTo((1, "111 107\n")));
+        Assert.That(error, Is.EqualTo("luffy: standard input:2: found bytes that are no UTF-8 at byte 1; expected UTF-8 text\n"));
+    }
+
+    [Test]
+    public async Task Half_a_surrogate_pair_is_named_with_its_place()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("""{"text":"\ud83d"}""" + "\n", "tokenize", "--tokenizer", _folder, "--jsonl");
+        Assert.That((code, output), Is.EqualTo((1, "")));
+        Assert.That(error, Does.StartWith("luffy: standard input:1: the string at byte 8 has an escape of half a surrogate pair"));
+    }
+
     [TestCase("""[{"role":"user","content":"é"}]""", """{"text":"user:é;A","ids":[117,115,101,114,58,195,169,59,65]}""")]
     [TestCase("""{"messages":[{"role":"u","content":"1"}],"mood":"!"}""", """{"text":"u:1;A!","ids":[117,58,49,59,65,33]}""")]
     [TestCase("""{"messages":[],"add_generation_prompt":false}""", """{"text":"","ids":[]}""")]

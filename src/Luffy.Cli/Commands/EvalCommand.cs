@@ -19,7 +19,7 @@ internal static class EvalCommand
         Option<int> items = CommonOptions.Whole("--items", "Problems of each data source; 0 means all of a file, 50 of each built-in family", 0, 0);
         var command = new Command("eval", "Prints greedy accuracy, avg@k, pass@k and maj@k for each data source")
         {
-            CommonOptions.Model, data, config, CommonOptions.Set, samples, temperature, length, items, CommonOptions.Seed, CommonOptions.Quiet, CommonOptions.Json,
+            CommonOptions.Model, data, config, CommonOptions.Set, samples, temperature, length, items, CommonOptions.Seed, CommonOptions.Json,
         };
         CommonOptions.AddEngine(command);
         command.SetAction(parsed =>

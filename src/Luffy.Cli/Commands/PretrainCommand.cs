@@ -15,7 +15,7 @@ internal static class PretrainCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the whole configuration and stop" };
         var command = new Command("pretrain", "Trains a new model from scratch on mixtures of the built-in tasks")
         {
-            config, CommonOptions.Set, output, dryRun, CommonOptions.Seed, CommonOptions.Quiet,
+            config, CommonOptions.Set, output, dryRun, CommonOptions.Seed,
         };
         CommonOptions.AddEngine(command);
         command.SetAction(parsed =>

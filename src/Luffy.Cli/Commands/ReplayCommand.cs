@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Luffy.Engine.Configuration;
 using Luffy.Engine.Rl;
 
@@ -19,8 +20,11 @@ internal static class ReplayCommand
         command.SetAction(parsed =>
         {
             ReplayConfiguration configuration = ConfigurationLoader.LoadReplay([.. (parsed.GetValue(CommonOptions.Set) ?? []).Select(ConfigurationOverride.Parse)]);
-            streams.Out.WriteLine(BatchReplay.Run(parsed.GetRequiredValue(CommonOptions.Model), parsed.GetRequiredValue(batch), parsed.GetValue(gradients),
-                configuration, CommonOptions.Engine(parsed)).ToJsonString(CommonOptions.JsonFormat));
+            JsonObject result = BatchReplay.Run(parsed.GetRequiredValue(CommonOptions.Model), parsed.GetRequiredValue(batch), parsed.GetValue(gradients),
+                configuration, CommonOptions.Engine(parsed));
+            streams.Out.WriteLine(result.ToJsonString(CommonOptions.JsonFormat));
+            if (result["loss"] is null)
+                streams.Error.WriteLine("luffy: the loss is not finite: it is null in the result; look for an old_logprobs far below what the model gives, or at the learning rate of the run");
         });
         return command;
     }

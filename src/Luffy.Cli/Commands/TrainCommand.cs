@@ -16,7 +16,7 @@ internal static class TrainCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the whole configuration and stop" };
         var command = new Command("train", "Trains a model with LUFFY, GRPO, SFT, or SFT and then reinforcement learning")
         {
-            config, CommonOptions.Set, output, resume, dryRun, CommonOptions.Seed, CommonOptions.Quiet, CommonOptions.Json,
+            config, CommonOptions.Set, output, resume, dryRun, CommonOptions.Seed, CommonOptions.Json,
         };
         CommonOptions.AddEngine(command);
         command.SetAction(parsed =>

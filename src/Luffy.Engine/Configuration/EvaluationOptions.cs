@@ -10,7 +10,7 @@ public sealed record EvaluationOptions
     /// <summary>Measure before the first step, for the table of before and after.</summary>
     public bool EvalOnStart { get; init; } = true;
 
-    /// <summary>A JSONL file with the same columns to evaluate on; null means the test split of the built-in tasks, or nothing for other data.</summary>
+    /// <summary>A JSONL file with the same columns to evaluate on, or <c>builtin</c> for the built-in tasks; null means those where they are trained on, and nothing for other data.</summary>
     public string? EvalDatasetName { get; init; }
 
     /// <summary>Samples of each problem, for avg@k, pass@k and maj@k; 0 means greedy decoding only.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Data;
 
@@ -14,8 +15,7 @@ internal readonly struct JsonRow
         (File, Line) = (file, line);
         try
         {
-            using var document = JsonDocument.Parse(text);
-            root = document.RootElement.Clone();
+            root = StrictJson.Parse(text, $"{file}:{line}");
         }
         catch (JsonException error)
         {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Data;
 
@@ -41,12 +42,13 @@ public sealed class JsonlPromptDataset
         int line = 0;
         try
         {
-            foreach (string text in File.ReadLines(file))
+            using FileStream stream = File.OpenRead(file);
+            // Told apart before it is read as text, which it is not.
+            if (IsParquet(stream)) throw new LuffyException($"{file}: found a Parquet file, expected JSONL (one JSON object on each line); convert it first.");
+            foreach (string text in Utf8Lines.Read(stream, file))
             {
                 line++;
                 if (string.IsNullOrWhiteSpace(text)) continue;
-                if (line == 1 && text.StartsWith("PAR1", StringComparison.Ordinal))
-                    throw new LuffyException($"{file}: found a Parquet file, expected JSONL (one JSON object on each line); convert it first.");
                 var example = ReadRow(new JsonRow(file, line, text));
                 if (!linesById.TryAdd(example.Id, line))
                     throw new LuffyException($"{file}:{line}: found the id \"{example.Id}\" of line {linesById[example.Id]} again, expected a unique one; leave columns.id out to number the lines.");
@@ -63,6 +65,16 @@ public sealed class JsonlPromptDataset
         if (options.Columns.Demonstration is { } column && !anyDemonstration)
             throw new LuffyException($"{file}: found no row with \"{column}\", expected demonstrations there; correct columns.demonstration or leave it out.");
         return examples;
+    }
+
+    /// <summary>Looks at the beginning, where the stream can go back to it.</summary>
+    private static bool IsParquet(FileStream stream)
+    {
+        if (!stream.CanSeek) return false;
+        Span<byte> head = stackalloc byte[4];
+        bool found = stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length && head.SequenceEqual("PAR1"u8);
+        stream.Position = 0;
+        return found;
     }
 
     private PromptExample ReadRow(JsonRow row)

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Evaluation;
 
@@ -77,22 +78,22 @@ internal static class JsonLineReader
     /// <exception cref="LuffyException">The file cannot be read, or a line is no JSON object.</exception>
     public static IEnumerable<Line> Read(string path)
     {
-        StreamReader reader;
+        FileStream file;
         try
         {
-            reader = new StreamReader(path);
+            file = File.OpenRead(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new LuffyException($"{path}: cannot be read: {e.Message}", innerException: e);
         }
 
-        using (reader)
+        using (file)
         {
-            for (int number = 1; reader.ReadLine() is { } text; number++)
+            foreach ((int index, string text) in Utf8Lines.Read(file, path).Index())
             {
                 if (string.IsNullOrWhiteSpace(text)) continue;
-                yield return Parse($"{path}:{number}", text);
+                yield return Parse($"{path}:{index + 1}", text);
             }
         }
     }
@@ -103,8 +104,7 @@ internal static class JsonLineReader
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(text);
-            JsonElement root = document.RootElement.Clone();
+            JsonElement root = StrictJson.Parse(text, where);
             return root.ValueKind == JsonValueKind.Object ? new Line(where, root) : throw new LuffyException($"{where}: found a JSON {root.ValueKind.ToString().ToLowerInvariant()}; expected an object");
         }
         catch (JsonException e)

@@ -20,7 +20,7 @@ public static class BatchReplay
     /// <param name="gradients">Where gradients go as safetensors, f32, before clipping; null for nowhere.</param>
     /// <param name="config">The loss.</param>
     /// <param name="options">Backend, storage type, threads.</param>
-    /// <returns>One object with <c>loss</c> and the <c>actor/*</c> statistics.</returns>
+    /// <returns>One object with <c>loss</c> and the <c>actor/*</c> statistics; null stands for what is not finite, which JSON cannot write.</returns>
     /// <exception cref="LuffyException">Model or batch is malformed, or the file cannot be written.</exception>
     public static JsonObject Run(string modelDirectory, string batch, string? gradients, ReplayConfiguration config, ModelOptions options)
     {
@@ -60,7 +60,7 @@ public static class BatchReplay
 
         var metrics = new StepMetrics(1);
         StepReport.Actor(metrics, statistics, Math.Sqrt(squares));
-        var result = new JsonObject { ["loss"] = statistics.Loss, ["tokens"] = statistics.OnPolicy.Tokens + statistics.OffPolicy.Tokens };
+        var result = new JsonObject { ["loss"] = double.IsFinite(statistics.Loss) ? statistics.Loss : null, ["tokens"] = statistics.OnPolicy.Tokens + statistics.OffPolicy.Tokens };
         foreach ((string name, double value) in metrics)
             if (name != "loss") result[name] = double.IsFinite(value) ? value : null;
         return result;

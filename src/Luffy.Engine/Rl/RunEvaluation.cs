@@ -33,5 +33,5 @@ public sealed class RunEvaluation(TrainingConfiguration config, LanguageModel mo
 
     // Only the built-in families know; any other data counts as what the model is trained for.
     private bool IsOutOfDistribution(string source) =>
-        config.Data.DatasetName == TrainingData.BuiltIn && TaskSuite.OutOfDistribution.Any(f => f.Name == source);
+        TrainingData.MeasuresBuiltIn(config) && TaskSuite.OutOfDistribution.Any(f => f.Name == source);
 }

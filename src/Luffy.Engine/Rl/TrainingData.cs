@@ -70,6 +70,13 @@ public sealed class TrainingData
         return new TrainingData(train, (ulong)config.Seed, Measured(config, validator, DatasetSplit.Validation), Measured(config, validator, DatasetSplit.Test));
     }
 
+    /// <summary>Whether accuracy is measured on the built-in tasks, whatever the run trains on.</summary>
+    public static bool MeasuresBuiltIn(TrainingConfiguration config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        return (config.Evaluation.EvalDatasetName ?? config.Data.DatasetName) == BuiltIn;
+    }
+
     private static bool NeedsDemonstrations(TrainingConfiguration config) =>
         config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None;
 
@@ -85,8 +92,11 @@ public sealed class TrainingData
     {
         EvaluationOptions evaluation = config.Evaluation;
         IReadOnlyList<PromptExample> examples;
-        if (evaluation.EvalDatasetName is { } file) examples = JsonlPromptDataset.Load(config.Data with { DatasetName = file });
-        else if (config.Data.DatasetName != BuiltIn) return [];
+        if (!MeasuresBuiltIn(config))
+        {
+            if (evaluation.EvalDatasetName is not { } file) return [];
+            examples = JsonlPromptDataset.Load(config.Data with { DatasetName = file });
+        }
         else
         {
             int items = evaluation.EvalItemsPerFamily > 0 ? evaluation.EvalItemsPerFamily : DefaultItemsPerFamily;

@@ -72,8 +72,7 @@ public sealed class LineTokenizer(ITokenizer tokenizer)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(line);
-            return document.RootElement.Clone();
+            return StrictJson.Parse(line, where);
         }
         catch (JsonException e)
         {

@@ -38,6 +38,21 @@ public sealed class JsonlPromptDatasetTests
     }
 
     [Test]
+    public void Bytes_that_are_no_text_are_named_with_their_place()
+    {
+        DataOptions options = Options();
+        File.WriteAllBytes(options.DatasetName, [.. "\n{\"prompt\":\""u8, 0xFF, .. "\",\"answer\":\"5\"}\n"u8]);
+        Assert.That(() => JsonlPromptDataset.Load(options), Throws.InstanceOf<LuffyException>().With.Message.EqualTo($"{options.DatasetName}:2: found bytes that are no UTF-8 at byte 11; expected UTF-8 text"));
+    }
+
+    [Test]
+    public void Half_a_surrogate_pair_is_named_with_its_place()
+    {
+        DataOptions options = Options("""{"prompt":"\ud800","answer":"5"}""");
+        Assert.That(() => JsonlPromptDataset.Load(options), Throws.InstanceOf<LuffyException>().With.Message.StartsWith($"{options.DatasetName}:1: the string at byte 10"));
+    }
+
+    [Test]
     public void What_is_not_mapped_has_plain_defaults()
     {
         var example = JsonlPromptDataset.Load(Options("", """{"prompt":"Q","answer":"5"}""") with { SystemPrompt = "think" }).Single();

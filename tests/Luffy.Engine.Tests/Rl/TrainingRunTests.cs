@@ -104,6 +104,15 @@ public sealed class TrainingRunTests
     }
 
     [Test]
+    public void A_run_on_a_file_can_be_measured_on_the_built_in_tasks()
+    {
+        string file = Path.Combine(_folder, "data.jsonl");
+        File.WriteAllText(file, """{"prompt":"2+3=?","answer":"5"}""");
+        RunSummary summary = Execute("file", ["method=grpo", "max_steps=1", $"dataset_name={file}", "eval_dataset_name=builtin"]);
+        Assert.That(summary.AccuracyAfter!.Keys, Is.EqualTo((string[])[.. TaskSuite.All.Select(f => f.Name), "id_mean", "ood_mean"]));
+    }
+
+    [Test]
     public void A_recorded_step_can_be_executed_again()
     {
         Execute("run", ["max_steps=1", "loss_normalizer=tokens", "entropy_coef=0"]);
