@@ -1,4 +1,5 @@
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Model;
 using Luffy.Engine.Optim;
 using Luffy.Engine.Rl;
 using Luffy.Kernels;
@@ -27,6 +28,28 @@ public sealed class PyTorchParityTests
         IReadOnlyList<float[]> actual = model.Scorer.LogProbs(model.Parameters, [.. expected.Ids.Select(ids => new TrainingRow { Ids = ids, PromptLength = 1 })]);
         for (int s = 0; s < expected.Ids.Length; s++)
             Assert.That(actual[s], Is.EqualTo(expected.Logprobs[s]).Within(2e-5), $"sequence {s}");
+    }
+
+    [TestCaseSource(nameof(BackendsAndModels))]
+    public void Logits_agree(string backendName, ModelFixture fixture)
+    {
+        using IBackend backend = TestBackends.Create(backendName);
+        using TestModel model = TestModel.Load(backend, fixture, DType.F32);
+        ScoreFixture expected = fixture.Score;
+        int[] ids = expected.Ids[2];
+        using DeviceBuffer arena = backend.Allocate("activations", model.Plan.Bytes), memory = backend.Allocate("logits", ids.Length * model.Config.VocabularySize * 4L);
+        var activations = new ActivationSet(model.Plan, arena);
+        activations.SetSize(ids.Length, 1, 0);
+        backend.Upload<int>(activations.Ids, ids);
+        backend.Upload<int>(activations.Positions, [.. Enumerable.Range(0, ids.Length)]);
+        backend.Upload<int>(activations.SequenceStarts, [0, ids.Length]);
+        model.Model.Forward(model.Parameters, activations,
+            new PackedKeys(backend, ActivationPlan.AttentionOf(model.Config)) { SequenceStarts = activations.SequenceStarts });
+        Tensor logits = memory.View(0, DType.F32, ids.Length, model.Config.VocabularySize);
+        backend.Linear.Forward(logits, activations.Final, model.Parameters.Matrix(model.Parameters.Layout.Head));
+        var actual = new float[logits.Length];
+        backend.Download<float>(logits, actual);
+        Assert.That(actual, Is.EqualTo(expected.LogitsOfThird.SelectMany(row => row)).Within(3e-5));
     }
 
     [TestCaseSource(nameof(LossCases))]
