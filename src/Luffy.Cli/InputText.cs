@@ -17,6 +17,10 @@ internal sealed class InputText : IDisposable
     /// <summary>The lines, read as they are asked for. A line ends with \n alone: \r is text.</summary>
     public IEnumerable<string> Lines => Utf8Lines.Read(_stream, Name);
 
+    /// <summary>The lines that are not blank, each with its place: what JSONL holds.</summary>
+    public IEnumerable<(string Line, string Where)> Rows =>
+        Lines.Select((line, i) => (line, $"{Name}:{i + 1}")).Where(row => !string.IsNullOrWhiteSpace(row.line));
+
     /// <summary>Opens a file, or takes standard input.</summary>
     /// <exception cref="LuffyException">The file cannot be opened.</exception>
     public static InputText Open(string? path, Streams streams)

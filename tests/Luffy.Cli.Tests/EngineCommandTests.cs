@@ -54,6 +54,14 @@ public sealed class EngineCommandTests
     }
 
     [Test]
+    public async Task A_key_that_replay_does_not_have_is_answered_with_those_that_it_has()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("", "replay", "--model", Model, "--batch", "b.jsonl", "--set", "learning_rate=1");
+        Assert.That((code, output), Is.EqualTo((2, "")));
+        Assert.That(error, Does.StartWith("luffy: --set learning_rate=1: unknown key 'learning_rate'; expected one of ").And.Contain("off_policy_gamma"));
+    }
+
+    [Test]
     public async Task Replay_prints_loss_and_statistics_and_writes_gradients()
     {
         string batch = Write("batch.jsonl",

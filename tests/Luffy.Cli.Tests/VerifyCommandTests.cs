@@ -21,12 +21,12 @@ public sealed class VerifyCommandTests
     }
 
     [Test]
-    public async Task A_bad_line_is_named_after_the_good_ones_before_it()
+    public async Task A_bad_line_is_named_after_the_good_and_the_blank_ones_before_it()
     {
-        (int code, string output, string error) = await Shell.RunAsync("{\"gold\":\"1\",\"answer\":\"1\"}\n{\"gold\":\"1\"}\n", "verify");
+        (int code, string output, string error) = await Shell.RunAsync("{\"gold\":\"1\",\"answer\":\"1\"}\n\r\n{\"gold\":\"1\"}\n", "verify");
         Assert.That(code, Is.EqualTo(1));
         Assert.That(output, Does.StartWith("{\"correct\":true"));
-        Assert.That(error, Does.StartWith("luffy: standard input:2: 'answer' is missing"));
+        Assert.That(error, Does.StartWith("luffy: standard input:3: 'answer' is missing"));
     }
 
     [Test]

@@ -32,8 +32,10 @@ internal static class TokenizeCommand
                 (_, true, true) => lines.DecodeJson,
             };
             using InputText text = InputText.Open(parsed.GetValue(input), streams);
-            foreach ((int index, string line) in text.Lines.Index())
-                streams.Out.WriteLine(convert(line, $"{text.Name}:{index + 1}"));
+            // A blank line of JSONL holds nothing; one of plain text is text.
+            bool rows = parsed.GetValue(chat) || parsed.GetValue(jsonl);
+            foreach ((string line, string where) in rows ? text.Rows : text.Lines.Select((line, i) => (line, $"{text.Name}:{i + 1}")))
+                streams.Out.WriteLine(convert(line, where));
         });
         return command;
     }

@@ -13,8 +13,8 @@ internal static class VerifyCommand
         command.SetAction(parsed =>
         {
             using InputText text = InputText.Open(parsed.GetValue(input), streams);
-            foreach ((int index, string line) in text.Lines.Index())
-                streams.Out.WriteLine(AnswerGrading.GradeJson(line, $"{text.Name}:{index + 1}"));
+            foreach ((string line, string where) in text.Rows)
+                streams.Out.WriteLine(AnswerGrading.GradeJson(line, where));
         });
         return command;
     }

@@ -15,19 +15,24 @@ internal static class ConfigurationBinder
         foreach (ConfigurationEntry entry in entries)
         {
             if (!keys.TryGetValue(entry.Key, out ConfigurationKey? key))
-                throw UnknownKey(entry, keys.Keys);
+                throw UnknownKey(entry, keys.Keys, configuration);
             key.Write(configuration, Convert(entry, key));
         }
     }
 
-    private static LuffyException UnknownKey(ConfigurationEntry entry, IReadOnlyCollection<string> known)
+    private static LuffyException UnknownKey(ConfigurationEntry entry, IReadOnlyCollection<string> known, object configuration)
     {
         string[] nested = [.. known.Where(k => k.StartsWith(entry.Key + '.', StringComparison.Ordinal))];
         if (nested.Length > 0)
             return LuffyException.Usage($"{entry.Where}: {entry.Key}: found {ConfigurationEntry.Describe(entry.Value)}, expected a map with {string.Join(", ", nested.Select(k => k[(entry.Key.Length + 1)..]))}.");
         string advice = NearestKey.Find(entry.Key, known) is { } near
             ? $"did you mean '{near}'?"
-            : "the keys are listed by 'luffy train --dry-run'.";
+            : configuration switch
+            {
+                TrainingConfiguration => "the keys are listed by 'luffy train --dry-run'.",
+                PretrainConfiguration => "the keys are listed by 'luffy pretrain --dry-run'.",
+                _ => $"expected one of {string.Join(", ", known)}.",
+            };
         return LuffyException.Usage($"{entry.Where}: unknown key '{entry.Key}'; {advice}");
     }
 

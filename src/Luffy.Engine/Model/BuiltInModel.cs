@@ -15,6 +15,9 @@ public static class BuiltInModel
 
     private const string Prefix = "base-model/";
 
+    // What decides the user's cache on Unix.
+    private const string PlaceVariable = "XDG_DATA_HOME";
+
     /// <summary>The directory of a model name: itself, or where the built-in model's files are.</summary>
     public static string Resolve(string nameOrPath) => nameOrPath == Name ? Unpack() : nameOrPath;
 
@@ -48,9 +51,9 @@ public static class BuiltInModel
             foreach ((string name, byte[] bytes) in files) AtomicFile.Write(Path.Combine(directory, name), stream => stream.Write(bytes));
             return directory;
         }
-        catch (Exception e) when (StorageErrors.IsStorageError(e))
+        catch (Exception e) when (e is LuffyException || StorageErrors.IsStorageError(e))
         {
-            throw StorageErrors.Writing(directory, e);
+            throw new LuffyException($"{directory}: the built-in model cannot be unpacked here ({(e.InnerException ?? e).Message}); set {PlaceVariable} to a folder that can be written.", 1, e);
         }
     }
 
