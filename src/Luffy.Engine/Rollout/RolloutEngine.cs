@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Luffy.Engine.Model;
 using Luffy.Kernels;
 
@@ -40,12 +39,6 @@ public sealed class RolloutEngine : IDisposable
     /// <summary>Sizes.</summary>
     public RolloutPlan Plan { get; }
 
-    /// <summary>Prompt tokens prefilled and tokens drawn since the engine was made.</summary>
-    public (long Prompt, long Generated) TokenCounts { get; private set; }
-
-    /// <summary>Time spent in prefill and in decoding since the engine was made.</summary>
-    public (TimeSpan Prefill, TimeSpan Decode) Times { get; private set; }
-
     /// <summary>Samples all requests.</summary>
     /// <param name="parameters">The weights.</param>
     /// <param name="requests">Prompts; indices into this list come back in the completions.</param>
@@ -63,13 +56,8 @@ public sealed class RolloutEngine : IDisposable
             while (run.HasWaiting || _active.Count > 0)
             {
                 cancellation.ThrowIfCancellationRequested();
-                long start = Stopwatch.GetTimestamp();
-                bool admitted = Admit(run);
-                long middle = Stopwatch.GetTimestamp();
-                if (admitted) Times = (Times.Prefill + Stopwatch.GetElapsedTime(start, middle), Times.Decode);
-                if (_active.Count == 0) continue;
-                Decode(run);
-                Times = (Times.Prefill, Times.Decode + Stopwatch.GetElapsedTime(middle));
+                Admit(run);
+                if (_active.Count > 0) Decode(run);
             }
         }
         finally
@@ -111,9 +99,9 @@ public sealed class RolloutEngine : IDisposable
     }
 
     // Prefills as many waiting prompts as idle rows and the prefill budget allow; draws the first token of each of their samples.
-    private bool Admit(RunState run)
+    private void Admit(RunState run)
     {
-        if (!run.HasWaiting) return false;
+        if (!run.HasWaiting) return;
         int tokens = 0, sequences = 0, rows = 0, copies = 0, maxPages = _activations.Plan.PagesPerSequence;
         int firstNew = _active.Count;
         while (run.HasWaiting && sequences < Plan.Batch)
@@ -173,7 +161,7 @@ public sealed class RolloutEngine : IDisposable
         if (sequences == 0)
         {
             if (_active.Count == 0) throw new InvalidOperationException("no sequence is active, and the next prompt cannot be admitted");
-            return false;
+            return;
         }
 
         _starts[sequences] = tokens;
@@ -185,9 +173,7 @@ public sealed class RolloutEngine : IDisposable
             _cache.CopyPages(pairs);
         }
 
-        TokenCounts = (TokenCounts.Prompt + tokens, TokenCounts.Generated);
         Draw(run, firstNew, rows);
-        return true;
     }
 
     private void Decode(RunState run)
@@ -244,7 +230,6 @@ public sealed class RolloutEngine : IDisposable
         _backend.Download(ids, _drawn.AsSpan(0, rows));
         _backend.Download(logProbs, _logProbs.AsSpan(0, rows));
         _backend.Download(sampled, _sampledLogProbs.AsSpan(0, rows));
-        TokenCounts = (TokenCounts.Prompt, TokenCounts.Generated + rows);
 
         // Downwards, because the last active sequence takes the place of one that retires.
         for (int i = rows - 1; i >= 0; i--)
