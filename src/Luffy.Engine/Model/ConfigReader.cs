@@ -25,7 +25,7 @@ internal sealed class ConfigReader(string path, JsonElement root)
             IntermediateSize = Positive("intermediate_size"),
             VocabularySize = Positive("vocab_size"),
             MaxPositions = Positive("max_position_embeddings", type == "qwen2" ? 32768 : 2048),
-            RmsNormEpsilon = (float)Number(root, "rms_norm_eps", 1e-6),
+            RmsNormEpsilon = (float)PositiveNumber(root, "rms_norm_eps", 1e-6),
             RopeTheta = RopeTheta(),
             RopeScaling = RopeScaling(),
             TieWordEmbeddings = Flag("tie_word_embeddings", false),
@@ -44,7 +44,7 @@ internal sealed class ConfigReader(string path, JsonElement root)
         if (Flag("mlp_bias", false)) throw new LuffyException($"{path}: mlp_bias is true; biases in the feed-forward layer are missing here");
         if (type == "llama" && Flag("attention_bias", false))
             throw new LuffyException($"{path}: attention_bias is true; Llama's bias on the output projection is missing here");
-        if (root.TryGetProperty("hidden_act", out JsonElement act) && act.GetString() is not ("silu" or "swish"))
+        if (root.TryGetProperty("hidden_act", out JsonElement act) && act.ToString() is not ("silu" or "swish"))
             throw Bad("hidden_act", act.ToString(), "silu");
     }
 
@@ -55,19 +55,19 @@ internal sealed class ConfigReader(string path, JsonElement root)
 
     private double RopeTheta()
     {
-        double fallback = RopeObject() is { } o ? Number(o, "rope_theta", 10000) : 10000;
-        return Number(root, "rope_theta", fallback);
+        double fallback = RopeObject() is { } o ? PositiveNumber(o, "rope_theta", 10000) : 10000;
+        return PositiveNumber(root, "rope_theta", fallback);
     }
 
     private Llama3RopeScaling? RopeScaling()
     {
         if (RopeObject() is not { } scaling) return null;
-        string kind = scaling.TryGetProperty("rope_type", out JsonElement k) || scaling.TryGetProperty("type", out k) ? k.GetString() ?? "" : "default";
+        string kind = scaling.TryGetProperty("rope_type", out JsonElement k) || scaling.TryGetProperty("type", out k) ? k.ToString() : "default";
         return kind switch
         {
             "default" => null,
-            "llama3" => new Llama3RopeScaling(Number(scaling, "factor", null), Number(scaling, "low_freq_factor", null),
-                Number(scaling, "high_freq_factor", null), (int)Number(scaling, "original_max_position_embeddings", null)),
+            "llama3" => new Llama3RopeScaling(PositiveNumber(scaling, "factor", null), PositiveNumber(scaling, "low_freq_factor", null),
+                PositiveNumber(scaling, "high_freq_factor", null), (int)PositiveNumber(scaling, "original_max_position_embeddings", null)),
             _ => throw new LuffyException($"{path}: rope_scaling type '{kind}' is not one of those that this engine has: default, llama3"),
         };
     }
@@ -78,6 +78,9 @@ internal sealed class ConfigReader(string path, JsonElement root)
         if (value is < 1 or > int.MaxValue || value != Math.Floor(value)) throw Bad(key, $"{value}", "a positive integer");
         return (int)value;
     }
+
+    private double PositiveNumber(JsonElement parent, string key, double? fallback) =>
+        Number(parent, key, fallback) is var value && value > 0 && double.IsFinite(value) ? value : throw Bad(key, $"{value}", "a positive number");
 
     private double Number(JsonElement parent, string key, double? fallback)
     {
