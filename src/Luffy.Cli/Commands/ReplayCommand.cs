@@ -10,7 +10,7 @@ internal static class ReplayCommand
 {
     public static Command Create(Streams streams)
     {
-        var batch = new Option<string>("--batch") { Description = "JSONL file with a row in each line; a file of a run's rollouts/ is one", HelpName = "FILE", Required = true };
+        var batch = new Option<string>("--batch") { Description = "JSONL file with a row in each line; a file of a run's rollouts/ is one, to be given with the run's loss settings (--set), max_completion_length among them", HelpName = "FILE", Required = true };
         var gradients = new Option<string?>("--gradients") { Description = "Write the gradients before clipping to this safetensors file", HelpName = "FILE" };
         var command = new Command("replay", "Prints loss and statistics of one explicit batch as JSON")
         {

@@ -43,6 +43,8 @@ public static class ConfigurationLoader
         ConfigurationBinder.Apply(configuration, entries);
         configuration = configuration with { Loss = WithLossType(configuration.Loss, entries) };
         configuration.Loss.Validate();
+        if (configuration.Loss.TargetEntropy is not null)
+            throw LuffyException.Usage("target_entropy adapts entropy_coef from step to step, and replay computes one batch; set entropy_coef to the weight that the step had.");
         return configuration;
     }
 

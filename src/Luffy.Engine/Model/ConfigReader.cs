@@ -24,7 +24,7 @@ internal sealed class ConfigReader(string path, JsonElement root)
             HeadDim = Positive("head_dim", hidden / heads),
             IntermediateSize = Positive("intermediate_size"),
             VocabularySize = Positive("vocab_size"),
-            MaxPositions = Positive("max_position_embeddings", type == "qwen2" ? 32768 : 2048),
+            MaxPositions = Positive("max_position_embeddings", type == "qwen2" ? 32768 : 2048, int.MaxValue),
             RmsNormEpsilon = (float)PositiveNumber(root, "rms_norm_eps", 1e-6),
             RopeTheta = RopeTheta(),
             RopeScaling = RopeScaling(),
@@ -72,10 +72,13 @@ internal sealed class ConfigReader(string path, JsonElement root)
         };
     }
 
-    private int Positive(string key, int? fallback = null)
+    // Far above the dimensions of any model there is, and products of two stay far from overflow.
+    private const int LargestDimension = 1 << 24;
+
+    private int Positive(string key, int? fallback = null, int maximum = LargestDimension)
     {
         double value = Number(root, key, fallback);
-        if (value is < 1 or > int.MaxValue || value != Math.Floor(value)) throw Bad(key, $"{value}", "a positive integer");
+        if (value < 1 || value > maximum || value != Math.Floor(value)) throw Bad(key, $"{value}", $"an integer from 1 to {maximum}");
         return (int)value;
     }
 

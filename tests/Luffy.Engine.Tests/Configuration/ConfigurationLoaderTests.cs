@@ -164,5 +164,6 @@ public sealed class ConfigurationLoaderTests
             [ConfigurationOverride.Parse("off_policy_reshape=sqrt"), ConfigurationOverride.Parse("loss_type=dapo"), ConfigurationOverride.Parse("temperature=0.7")]);
         Assert.That((c.Loss.OffPolicyReshape, c.Loss.LossNormalizer, c.Temperature), Is.EqualTo((PolicyReshape.Sqrt, LossNormalizer.Tokens, 0.7)));
         Assert.That(() => ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("learning_rate=1")]), Throws.TypeOf<LuffyException>());
+        Assert.That(() => ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("target_entropy=1")]), Throws.TypeOf<LuffyException>().With.Message.Contains("entropy_coef"));
     }
 }

@@ -7,6 +7,8 @@ public sealed class ConfigReaderTests
     [TestCase("\"rope_theta\":0", "'rope_theta' is 0; expected a positive number")]
     [TestCase("\"rms_norm_eps\":-1", "'rms_norm_eps' is -1; expected a positive number")]
     [TestCase("\"rope_theta\":1e999", "'rope_theta' is Infinity; expected a positive number")]
+    [TestCase("\"hidden_size\":1000000000", "'hidden_size' is 1000000000; expected an integer from 1 to 16777216")]
+    [TestCase("\"num_hidden_layers\":1.5", "'num_hidden_layers' is 1.5; expected an integer")]
     [TestCase("\"hidden_act\":3", "'hidden_act' is 3; expected silu")]
     [TestCase("\"rope_scaling\":{\"rope_type\":7}", "rope_scaling type '7' is not one of those")]
     [TestCase("\"rope_scaling\":{\"rope_type\":\"llama3\",\"factor\":0}", "'factor' is 0; expected a positive number")]
