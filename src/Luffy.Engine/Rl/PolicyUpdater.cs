@@ -4,24 +4,13 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rl;
 
 /// <summary>Gradients of a batch of rows: packs them into micro-batches, and runs forward, loss and backward over each.</summary>
-public sealed class PolicyUpdater
+/// <param name="backend">Computes.</param>
+/// <param name="model">The forward and the backward pass.</param>
+/// <param name="plan">How much fits at once; made for training.</param>
+/// <param name="arena">Has room for <paramref name="plan"/>.</param>
+public sealed class PolicyUpdater(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena)
 {
-    private readonly IBackend _backend;
-    private readonly TransformerModel _model;
-    private readonly ActivationSet _activations;
-    private readonly PackedKeys _keys;
-    private readonly PackedBatch _batch;
-    private readonly float[] _statistics;
-
-    /// <summary>Prepares training in an arena that has room for <paramref name="plan"/>.</summary>
-    public PolicyUpdater(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena)
-    {
-        (_backend, _model) = (backend, model);
-        _activations = new ActivationSet(plan, arena);
-        _keys = new PackedKeys(backend, ActivationPlan.AttentionOf(model.Config));
-        _batch = new PackedBatch(plan.Shape);
-        _statistics = new float[8 * plan.Shape.OutputRows];
-    }
+    private readonly PackedPass _pass = new(backend, model, plan, arena);
 
     /// <summary>Adds the gradients of Σ weight · loss over all tokens to those of <paramref name="parameters"/>.</summary>
     /// <param name="parameters">Weights and gradients.</param>
@@ -32,21 +21,15 @@ public sealed class PolicyUpdater
     public void Accumulate(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, ReadOnlySpan<float> weights, in PolicyLossOptions options,
         PolicyStatistics statistics)
     {
-        ActivationSet a = _activations;
-        foreach (Range range in BatchPacker.Pack(rows, a.Plan.Shape.Tokens, a.Plan.Shape.Sequences))
+        ActivationSet a = _pass.Activations;
+        Parameter head = parameters.Layout.Head;
+        foreach (Range range in _pass.Split(rows))
         {
-            _batch.Fill(rows, range, weights);
-            if (_batch.Outputs == 0) continue;
-            _batch.UploadInputs(_backend, a, _keys);
-            PolicyTokens tokens = _batch.UploadTokens(_backend, a);
-            _model.Forward(parameters, a, _keys);
-            _model.GatherOutputs(a);
-            Parameter head = parameters.Layout.Head;
-            _backend.PolicyLoss.ForwardBackward(a.DOutputHidden, parameters.Gradient(head), a.Statistics, a.OutputHidden, parameters.Matrix(head),
-                tokens, options, a.Scratch);
-            _backend.Download(a.Statistics, _statistics.AsSpan(0, 8 * _batch.Outputs));
-            statistics.Add(rows, range, weights, _statistics, _batch.Outputs, options);
-            _model.Backward(parameters, a, _keys);
+            if (!_pass.Forward(parameters, rows, range, weights)) continue;
+            backend.PolicyLoss.ForwardBackward(a.DOutputHidden, parameters.Gradient(head), a.Statistics, a.OutputHidden, parameters.Matrix(head),
+                _pass.UploadTokens(), options, a.Scratch);
+            statistics.Add(rows, range, weights, _pass.DownloadStatistics(), _pass.Outputs, options);
+            model.Backward(parameters, a, _pass.Keys);
         }
     }
 }
