@@ -14,9 +14,17 @@ public sealed class AllocationTests(string backend, DType dtype) : OperationTest
         {
             foreach ((string name, Action call) in operations.Calls)
             {
-                long before = GC.GetAllocatedBytesForCurrentThread();
-                call();
-                Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero, name);
+                // The least of several calls: the runtime allocates now and then on a caller's account when it compiles a method anew,
+                // while an operation that allocates does so every time.
+                long least = long.MaxValue;
+                for (int i = 0; i < 5; i++)
+                {
+                    long before = GC.GetAllocatedBytesForCurrentThread();
+                    call();
+                    least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+                }
+
+                Assert.That(least, Is.Zero, name);
             }
 
             Assert.That(Backend.WorkspaceBytes, Is.EqualTo(workspace), "the backend's own memory");
