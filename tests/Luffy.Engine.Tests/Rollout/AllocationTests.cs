@@ -25,11 +25,16 @@ public sealed class AllocationTests
             // A stop id that cannot be drawn: every sequence runs to its full length.
             var options = new GenerationOptions { Sampling = new SamplingOptions(1, 0, 1, 0, 7), StopIds = [-1], MaxNewTokens = tokens };
             int drawn = 0;
-            engine.Run(model.Parameters, requests, options, c => drawn += c.Ids.Length);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            engine.Run(model.Parameters, requests, options, c => drawn += c.Ids.Length);
-            long bytes = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.That(drawn, Is.EqualTo(2 * 16 * tokens));
+            long bytes = long.MaxValue;
+            // The least of several runs: the runtime allocates on a caller's account when it compiles a method anew.
+            for (int i = 0; i < 4; i++)
+            {
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                engine.Run(model.Parameters, requests, options, c => drawn += c.Ids.Length);
+                bytes = Math.Min(bytes, GC.GetAllocatedBytesForCurrentThread() - before);
+            }
+
+            Assert.That(drawn, Is.EqualTo(4 * 16 * tokens));
             return bytes;
         }
     }
