@@ -14,8 +14,8 @@ internal static partial class WorkedSolution
         solution = Annotation().Replace(solution, "");
         int tail = string.IsNullOrEmpty(answerAfter) ? -1 : solution.LastIndexOf(answerAfter, StringComparison.Ordinal);
         if (tail >= 0) solution = solution[..tail];
-        // In one pass, so that braces within the solution are never taken for a placeholder.
-        return Placeholder().Replace(template, match => match.Value switch
+        // In one pass, so that braces within the solution are never taken for a slot.
+        return Slot().Replace(template, match => match.Value switch
         {
             "{demonstration}" => solution.Trim(),
             "\\boxed{answer}" => $"\\boxed{{{answer}}}",
@@ -30,5 +30,5 @@ internal static partial class WorkedSolution
     private static partial Regex Annotation();
 
     [GeneratedRegex(@"\{demonstration\}|\\boxed\{answer\}|\{answer\}")]
-    private static partial Regex Placeholder();
+    private static partial Regex Slot();
 }
