@@ -44,8 +44,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         if (!imitation) AssignAdvantages(groups);
         else foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
 
-        double rate = _schedule.At(State.Step);
-        if (imitation && config.Optimizer.SftLearningRate is { } sft) rate *= config.Optimizer.LearningRate > 0 ? sft / config.Optimizer.LearningRate : 0;
+        double rate = (imitation ? _schedule with { Peak = config.Optimizer.SftLearningRate ?? _schedule.Peak } : _schedule).At(State.Step);
         double update = watch.Elapsed.TotalSeconds;
         var log = new UpdateLog();
         long trained = imitation
@@ -60,7 +59,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         State.Tokens += trained + sampled;
         State.MaxLogProbDifference = Math.Max(State.MaxLogProbDifference, log.First.MaxLogProbDifference);
 
-        StepReport.Fill(metrics, config, groups, log, imitation);
+        StepReport.Fill(metrics, groups, log, imitation);
         metrics["actor/lr"] = rate;
         metrics["actor/entropy_coef"] = imitation ? 0 : State.EntropyCoefficient;
         metrics["num_tokens"] = State.Tokens;

@@ -1,4 +1,3 @@
-using Luffy.Engine.Configuration;
 using Luffy.Engine.Reporting;
 
 namespace Luffy.Engine.Rl;
@@ -6,7 +5,7 @@ namespace Luffy.Engine.Rl;
 /// <summary>The figures of a step, under TRL's names and those of the reference implementation. Empty sets give 0, never NaN.</summary>
 internal static class StepReport
 {
-    public static void Fill(StepMetrics m, TrainingConfiguration config, IReadOnlyList<RolloutGroup> groups, UpdateLog log, bool imitation)
+    public static void Fill(StepMetrics m, IReadOnlyList<RolloutGroup> groups, UpdateLog log, bool imitation)
     {
         GroupRow[] rows = [.. groups.SelectMany(g => g.Rows)], on = [.. rows.Where(r => !r.IsDemonstration)], off = [.. rows.Where(r => r.IsDemonstration)];
         if (!imitation)

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
 using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Model;
 using Luffy.Engine.Optim;
@@ -16,7 +17,12 @@ public static class TrainerCheckpoint
 {
     private const string Master = "master.", FirstMoment = "exp_avg.", SecondMoment = "exp_avg_sq.";
 
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        // A step whose log-probs were not finite is skipped, and its counters must be saved all the same.
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    };
 
     /// <summary>Saves after a step.</summary>
     /// <param name="store">Where.</param>

@@ -3,6 +3,7 @@ using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Configuration;
 using Luffy.Engine.Data.Tasks;
 using Luffy.Engine.Model;
+using Luffy.Engine.Optim;
 using Luffy.Engine.Reporting;
 using Luffy.Engine.Rl;
 using Luffy.Engine.Text;
@@ -110,6 +111,28 @@ public sealed class TrainingRunTests
         File.WriteAllText(file, """{"prompt":"2+3=?","answer":"5"}""");
         RunSummary summary = Execute("file", ["method=grpo", "max_steps=1", $"dataset_name={file}", "eval_dataset_name=builtin"]);
         Assert.That(summary.AccuracyAfter!.Keys, Is.EqualTo((string[])[.. TaskSuite.All.Select(f => f.Name), "id_mean", "ood_mean"]));
+    }
+
+    [Test]
+    public void Imitation_has_a_learning_rate_of_its_own()
+    {
+        Execute("rates", ["method=sft_then_rl", "max_steps=2", "sft_steps=1", "learning_rate=0", "sft_learning_rate=1e-3", "lr_scheduler_type=constant"]);
+        double[] rates = [.. File.ReadLines(Path.Combine(_folder, "rates", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/lr").GetDouble())];
+        Assert.That(rates, Is.EqualTo(new[] { 1e-3, 0 }));
+    }
+
+    [Test]
+    public void Counters_that_are_not_finite_survive_a_checkpoint()
+    {
+        using IBackend backend = TestBackends.Create("reference");
+        using LanguageModel model = LanguageModel.Load(_model, backend, DType.F32, ParameterUse.Training, 64);
+        using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, 0.9, 0.999, 1e-8, 0, 1);
+        SavedCheckpoint saved = TrainerCheckpoint.Save(new CheckpointStore(Path.Combine(_folder, "nan")), model,
+            new TrainerState { Step = 3, Updates = 2, MaxLogProbDifference = double.NaN }, null);
+        var restored = new TrainerState();
+        TrainerCheckpoint.Load(saved, model, optimizer, restored);
+        Assert.That((restored.Step, restored.Updates, optimizer.Updates), Is.EqualTo((3, 2L, 2L)));
+        Assert.That(restored.MaxLogProbDifference, Is.NaN);
     }
 
     [Test]
