@@ -1,5 +1,5 @@
-// luffy_cpu_bench [ISA [THREADS]]: the kernels at the shapes of training and decoding, as a Markdown table, each beside the
-// measured peak of the machine. Best of several runs: the machines are shared.
+// luffy_cpu_bench [ISA [THREADS [FILTER]]]: the kernels at the shapes of training and decoding, as a Markdown table, each beside
+// the measured peak of the machine. Best of several runs: the machines are shared.
 #include "peak.h"
 
 #include <luffy_kernels.h>
@@ -23,6 +23,11 @@ lf_context* context = nullptr;
 double peak[2] = {0, 0}; // GFLOP/s by dtype
 
 bool one_thread = false;
+std::string filter; // only rows whose name and storage hold it
+
+bool wanted(const std::string& what, int32_t dtype) {
+    return (what + (dtype == LF_F32 ? " f32" : " bf16")).find(filter) != std::string::npos;
+}
 
 // With one thread the process's own time, which other programs on a shared machine do not stretch; with several the time of day.
 double seconds() {
@@ -94,13 +99,16 @@ double measure_peak(float (*loop)(int64_t), double flops, int threads) {
     return best;
 }
 
-void row(const std::string& what, int32_t dtype, double time, double flops) {
-    const double rate = flops / time / 1e9;
+void row(const std::string& what, int32_t dtype, const std::function<void()>& body, double flops) {
+    if (!wanted(what, dtype)) return;
+    const double time = best_time(body), rate = flops / time / 1e9;
     std::printf("| %s | %s | %.3f | %.0f | %.0f%% |\n", what.c_str(), dtype == LF_F32 ? "f32" : "bf16", time * 1e3, rate,
                 100 * rate / peak[dtype]);
 }
 
-void row_bytes(const std::string& what, int32_t dtype, double time, double bytes) {
+void row_bytes(const std::string& what, int32_t dtype, const std::function<void()>& body, double bytes) {
+    if (!wanted(what, dtype)) return;
+    const double time = best_time(body);
     std::printf("| %s | %s | %.3f | %.1f GB/s | |\n", what.c_str(), dtype == LF_F32 ? "f32" : "bf16", time * 1e3,
                 bytes / time / 1e9);
 }
@@ -111,13 +119,15 @@ void linear(int32_t dtype, int64_t t, int64_t n, int64_t k, bool backward) {
     require(table->linear_pack(context, &packed, &w));
     const double flops = 2.0 * static_cast<double>(t) * static_cast<double>(n) * static_cast<double>(k);
     const std::string shape = std::to_string(t) + "×" + std::to_string(n) + "×" + std::to_string(k);
-    row("linear forward " + shape, dtype,
-        best_time([&] { require(table->linear_forward(context, &y, &x, &w, &packed, nullptr)); }), flops);
+    row(
+        "linear forward " + shape, dtype, [&] { require(table->linear_forward(context, &y, &x, &w, &packed, nullptr)); }, flops);
     if (backward) {
-        row("linear backward input " + shape, dtype,
-            best_time([&] { require(table->linear_backward_input(context, &x, &y, &w, &packed)); }), flops);
-        row("linear backward weight " + shape, dtype,
-            best_time([&] { require(table->linear_backward_weight(context, &dw, nullptr, &y, &x)); }), flops);
+        row(
+            "linear backward input " + shape, dtype, [&] { require(table->linear_backward_input(context, &x, &y, &w, &packed)); },
+            flops);
+        row(
+            "linear backward weight " + shape, dtype,
+            [&] { require(table->linear_backward_weight(context, &dw, nullptr, &y, &x)); }, flops);
     }
     release({&x, &w, &y, &dw, &packed});
 }
@@ -136,11 +146,12 @@ void attention(int32_t dtype, int32_t heads, int32_t kv_heads, int32_t d, int64_
     const double flops = 4.0 * pairs * heads * d;
     const std::string what = std::to_string(sequences) + "×" + std::to_string(length) + " h" + std::to_string(heads) + " kv" +
                              std::to_string(kv_heads) + " d" + std::to_string(d);
-    row("attention forward " + what, dtype,
-        best_time([&] { require(table->attention_forward(context, &y, &lse, &qkv, &starts, &shape)); }), flops);
-    row("attention backward " + what, dtype,
-        best_time([&] { require(table->attention_backward(context, &dqkv, &dy, &y, &lse, &qkv, &starts, &shape, &scratch)); }),
-        2.5 * flops);
+    row(
+        "attention forward " + what, dtype, [&] { require(table->attention_forward(context, &y, &lse, &qkv, &starts, &shape)); },
+        flops);
+    row(
+        "attention backward " + what, dtype,
+        [&] { require(table->attention_backward(context, &dqkv, &dy, &y, &lse, &qkv, &starts, &shape, &scratch)); }, 2.5 * flops);
 
     const int64_t pages = sequences * (length / LF_PAGE_SIZE + 1), width = length / LF_PAGE_SIZE + 1;
     const lf_tensor cache = tensor(LF_U8, table->attention_cache_bytes(context, pages, &shape, dtype));
@@ -151,11 +162,13 @@ void attention(int32_t dtype, int32_t heads, int32_t kv_heads, int32_t d, int64_
     for (int64_t s = 0; s <= sequences; s++) static_cast<int32_t*>(query_starts.data)[s] = static_cast<int32_t>(s);
     for (int64_t s = 0; s < sequences; s++) static_cast<int32_t*>(contexts.data)[s] = static_cast<int32_t>(length);
     for (int64_t i = 0; i < sequences * width; i++) static_cast<int32_t*>(page_table.data)[i] = static_cast<int32_t>(i);
-    row_bytes("attention decode " + what, dtype, best_time([&] {
-                  require(table->attention_forward_paged(context, &out, &queries, &cache, &page_table, &query_starts, &contexts,
-                                                         pages, &shape));
-              }),
-              static_cast<double>(sequences * length) * 2 * kv_heads * d * (dtype == LF_F32 ? 4 : 2));
+    row_bytes(
+        "attention decode " + what, dtype,
+        [&] {
+            require(table->attention_forward_paged(context, &out, &queries, &cache, &page_table, &query_starts, &contexts, pages,
+                                                   &shape));
+        },
+        static_cast<double>(sequences * length) * 2 * kv_heads * d * (dtype == LF_F32 ? 4 : 2));
     release({&qkv, &dqkv, &y, &dy, &lse, &starts, &scratch, &cache, &page_table, &query_starts, &contexts});
 }
 
@@ -181,15 +194,19 @@ void loss(int32_t dtype, int64_t rows, int64_t h, int64_t v) {
     require(table->linear_pack(context, &packed, &head));
     const std::string shape = std::to_string(rows) + "×" + std::to_string(h) + "×" + std::to_string(v);
     const double product = 2.0 * static_cast<double>(rows) * static_cast<double>(h) * static_cast<double>(v);
-    row("policy loss log-prob " + shape, dtype, best_time([&] {
+    row(
+        "policy loss log-prob " + shape, dtype,
+        [&] {
             require(table->policy_loss_log_prob(context, &statistics, &hidden, &head, &packed, &tokens.targets, 1, &scratch));
-        }),
+        },
         product);
     // Three products are what any implementation must do; computing the logits twice is ours to pay for.
-    row("policy loss forward and backward " + shape, dtype, best_time([&] {
+    row(
+        "policy loss forward and backward " + shape, dtype,
+        [&] {
             require(table->policy_loss_forward_backward(context, &dhidden, &dhead, &statistics, &hidden, &head, &packed, &tokens,
                                                         &o, &scratch));
-        }),
+        },
         3 * product);
     release({&hidden, &head, &dhidden, &dhead, &packed, &statistics, &scratch, &tokens.targets, &tokens.off_policy,
              &tokens.advantages, &tokens.old_log_probs, &tokens.weights});
@@ -200,17 +217,20 @@ void elementwise(int32_t dtype, int64_t t, int64_t h, int64_t width) {
     const lf_tensor x = tensor(dtype, t, h), y = tensor(dtype, t, h), w = tensor(dtype, h), rstd = tensor(LF_F32, t),
                     dw = tensor(LF_F32, h);
     const double elements = static_cast<double>(t * h);
-    row_bytes("rms norm add forward " + std::to_string(t) + "×" + std::to_string(h), dtype,
-              best_time([&] { require(table->rms_norm_add_forward(context, &y, &y, &rstd, &x, &x, &w, 1e-6f)); }),
-              4 * elements * element);
-    row_bytes("rms norm backward " + std::to_string(t) + "×" + std::to_string(h), dtype,
-              best_time([&] { require(table->rms_norm_backward(context, &y, &dw, &x, &x, &rstd, &w)); }), 5 * elements * element);
+    row_bytes(
+        "rms norm add forward " + std::to_string(t) + "×" + std::to_string(h), dtype,
+        [&] { require(table->rms_norm_add_forward(context, &y, &y, &rstd, &x, &x, &w, 1e-6f)); }, 4 * elements * element);
+    row_bytes(
+        "rms norm backward " + std::to_string(t) + "×" + std::to_string(h), dtype,
+        [&] { require(table->rms_norm_backward(context, &y, &dw, &x, &x, &rstd, &w)); }, 5 * elements * element);
     const lf_tensor gate_up = tensor(dtype, t, 2 * width), d_gate_up = tensor(dtype, t, 2 * width), z = tensor(dtype, t, width);
     const double inner = static_cast<double>(t * width);
-    row_bytes("swiglu forward " + std::to_string(t) + "×" + std::to_string(width), dtype,
-              best_time([&] { require(table->swiglu_forward(context, &z, &gate_up)); }), 3 * inner * element);
-    row_bytes("swiglu backward " + std::to_string(t) + "×" + std::to_string(width), dtype,
-              best_time([&] { require(table->swiglu_backward(context, &d_gate_up, &z, &gate_up)); }), 5 * inner * element);
+    row_bytes(
+        "swiglu forward " + std::to_string(t) + "×" + std::to_string(width), dtype,
+        [&] { require(table->swiglu_forward(context, &z, &gate_up)); }, 3 * inner * element);
+    row_bytes(
+        "swiglu backward " + std::to_string(t) + "×" + std::to_string(width), dtype,
+        [&] { require(table->swiglu_backward(context, &d_gate_up, &z, &gate_up)); }, 5 * inner * element);
     release({&x, &y, &w, &rstd, &dw, &gate_up, &d_gate_up, &z});
 }
 
@@ -219,9 +239,9 @@ void optimiser(int64_t n) {
                     g = tensor(LF_F32, n);
     const lf_adamw_options o{1e-4f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 10};
     require(table->zero(context, &v));
-    row_bytes("adamw " + std::to_string(n), LF_BF16,
-              best_time([&] { require(table->adamw_update(context, &weights, &master, &m, &v, &g, &o)); }),
-              static_cast<double>(n) * 30);
+    row_bytes(
+        "adamw " + std::to_string(n), LF_BF16, [&] { require(table->adamw_update(context, &weights, &master, &m, &v, &g, &o)); },
+        static_cast<double>(n) * 30);
     release({&weights, &master, &m, &v, &g});
 }
 
@@ -231,7 +251,7 @@ void sampling(int64_t rows, int64_t vocabulary, const lf_sampling_options& o, co
     const lf_tensor scratch = tensor(LF_U8, table->sampling_scratch_bytes(context, rows, vocabulary));
     row_bytes(
         std::string("sampling ") + what + " " + std::to_string(rows) + "×" + std::to_string(vocabulary), LF_F32,
-        best_time([&] { require(table->sampling_sample(context, &ids, &log_probs, &sampled, &logits, &keys, &o, &scratch)); }),
+        [&] { require(table->sampling_sample(context, &ids, &log_probs, &sampled, &logits, &keys, &o, &scratch)); },
         static_cast<double>(rows * vocabulary) * 4);
     release({&logits, &keys, &ids, &log_probs, &sampled, &scratch});
 }
@@ -243,6 +263,7 @@ int main(int count, char** arguments) {
     lf_context_options options{};
     options.isa = count > 1 ? arguments[1] : nullptr;
     options.threads = count > 2 ? std::atoi(arguments[2]) : 0;
+    filter = count > 3 ? arguments[3] : "";
     require(table->create(&context, &options));
     const std::string description = table->description(context);
     const int threads = table->threads(context);
