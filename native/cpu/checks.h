@@ -31,6 +31,11 @@ inline bool is_sized(const lf_tensor* t) {
     return exists(t) && t->dim[0] >= 0 && t->dim[1] >= 0 && t->dim[2] >= 0 && t->dim[3] >= 0;
 }
 inline bool is_float(const lf_tensor* t) { return is_sized(t) && (t->dtype == LF_F32 || t->dtype == LF_BF16); }
+// A weight of which the values, the packed form or both are there; without values its dtype and dimensions still hold.
+inline bool is_weight(const lf_tensor* t, const lf_tensor* packed) {
+    return t != nullptr && (exists(t) || exists(packed)) && (t->dtype == LF_F32 || t->dtype == LF_BF16) && t->dim[0] >= 0 &&
+           t->dim[1] >= 0 && t->dim[2] >= 0 && t->dim[3] >= 0;
+}
 inline bool is_of(const lf_tensor* t, int32_t dtype) { return is_sized(t) && t->dtype == dtype; }
 // Floating-point storage of so many rows of so many elements, however a row is factored.
 inline bool is_matrix(const lf_tensor* t, int64_t rows, int64_t row) {

@@ -31,8 +31,8 @@ struct PolicyArguments {
     float* d_head;
     float* statistics; // [8, rows]
     const void* hidden;
-    const void* head;
-    const void* packed; // or null
+    const void* head;   // null, or
+    const void* packed; // null
     const int32_t* targets;
     const float* advantages;
     const float* old_log_probs;
@@ -66,9 +66,12 @@ struct Kernels {
     // Linear
     int64_t (*linear_packed_bytes[2])(int64_t n, int64_t k);
     void (*linear_pack[2])(const Runtime&, void* packed, const void* weight, int64_t n, int64_t k);
+    void (*linear_unpack[2])(const Runtime&, void* rows, const void* packed, int64_t first, int64_t count, int64_t k);
+    // Weight may be null where packed is not, and the other way round.
     void (*linear_forward[2])(const Runtime&, void* y, bool y_is_f32, const void* x, const void* weight, const void* packed,
                               const void* bias, const LinearShape&);
-    void (*linear_backward_input[2])(const Runtime&, void* dx, const void* dy, const void* weight, const LinearShape&);
+    void (*linear_backward_input[2])(const Runtime&, void* dx, const void* dy, const void* weight, const void* packed,
+                                     const LinearShape&);
     void (*linear_backward_weight[2])(const Runtime&, float* d_weight, float* d_bias, const void* dy, const void* x,
                                       const LinearShape&);
     int64_t (*linear_workspace_bytes)(); // the most that any kernel uses of a thread's memory

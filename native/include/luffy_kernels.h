@@ -3,7 +3,8 @@
  * Each backend library (libluffy_cpu, libluffy_cuda) exports exactly one symbol, luffy_kernels(), which returns a table of
  * functions. No C++ type and no exception crosses it. Shapes, dtypes and the meaning of every operation are those of the managed
  * contracts, src/Luffy.Kernels/Ops/{Op}.cs; names of parameters are theirs too. Order everywhere: context, outputs, inputs,
- * scalars, scratch. An optional tensor is passed as NULL or with data == NULL. Every function checks every shape and dtype before
+ * scalars, scratch. An optional tensor is passed as NULL or with data == NULL;
+ * a weight of which only the packed form is there keeps its dtype and dimensions. Every function checks every shape and dtype before
  * it touches memory, returns LF_OK or an error status, and leaves a message that shows them all in last_error() of the calling
  * thread. One thread at a time calls into a context.
  */
@@ -142,6 +143,8 @@ typedef struct lf_kernels {
     /* Linear */
     int64_t (*linear_packed_bytes)(lf_context* context, int64_t n, int64_t k, int32_t dtype);
     lf_status (*linear_pack)(lf_context* context, const lf_tensor* packed, const lf_tensor* weight);
+    lf_status (*linear_unpack)(lf_context* context, const lf_tensor* rows, const lf_tensor* weight, const lf_tensor* packed,
+                               int64_t first_row);
     lf_status (*linear_forward)(lf_context* context, const lf_tensor* y, const lf_tensor* x, const lf_tensor* weight,
                                 const lf_tensor* packed, const lf_tensor* bias);
     lf_status (*linear_backward_input)(lf_context* context, const lf_tensor* dx, const lf_tensor* dy, const lf_tensor* weight,

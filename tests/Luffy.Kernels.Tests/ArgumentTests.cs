@@ -16,6 +16,12 @@ public sealed class ArgumentTests(string backend) : OperationTests(backend, DTyp
         yield return Case("Linear.Forward", "f32[4]", t => t.Backend.Linear.Forward(t.F(3, 5), t.F(3, 4), new(t.F(5, 4)), t.F(4)));
         yield return Case("Linear.BackwardInput", "f32[3, 6]", t => t.Backend.Linear.BackwardInput(t.F(3, 4), t.F(3, 6), new(t.F(5, 4))));
         yield return Case("Linear.BackwardInput", "f32[2, 4]", t => t.Backend.Linear.BackwardInput(t.F(2, 4), t.F(3, 5), new(t.F(5, 4))));
+        yield return Case("Linear.BackwardInput", "none", t => t.Backend.Linear.BackwardInput(t.F(3, 4), t.F(3, 5), default));
+        yield return Case("Linear.BackwardInput", "f32[3, 6]", t => t.Backend.Linear.BackwardInput(t.F(3, 4), t.F(3, 6), new(t.Bytes(1 << 12), DType.F32, 5, 4)));
+        yield return Case("Linear.Pack", "u8[3]", t => t.Backend.Linear.Pack(t.Bytes(3), t.F(5, 4)));
+        yield return Case("Linear.Unpack", "u8[3]", t => t.Backend.Linear.Unpack(t.F(5, 4), new(t.Bytes(3), DType.F32, 5, 4)));
+        yield return Case("Linear.Unpack", "first row 3", t => t.Backend.Linear.Unpack(t.F(3, 4), new(t.Bytes(1 << 12), DType.F32, 5, 4), 3));
+        yield return Case("Linear.Unpack", "bf16[3, 4]", t => t.Backend.Linear.Unpack(t.H(3, 4), new(t.Bytes(1 << 12), DType.F32, 5, 4)));
         yield return Case("Linear.BackwardWeight", "f32[2, 5]", t => t.Backend.Linear.BackwardWeight(t.F(5, 4), default, t.F(2, 5), t.F(3, 4)));
         yield return Case("Linear.BackwardWeight", "f32[4, 5]", t => t.Backend.Linear.BackwardWeight(t.F(4, 5), default, t.F(3, 5), t.F(3, 4)));
         yield return Case("Linear.BackwardWeight", "f32[4]", t => t.Backend.Linear.BackwardWeight(t.F(5, 4), t.F(4), t.F(3, 5), t.F(3, 4)));

@@ -37,6 +37,9 @@ public sealed class LinearTests(string backend, DType dtype) : OperationTests(ba
         Tensor unpacked = Lab.Output(Dtype, rows, k);
         Backend.Linear.BackwardInput(unpacked, Upload(dy, rows, n), new LinearWeight(weight));
         Expect.SameBits("unpacked dx", Lab.Read(unpacked), Lab.Read(dx));
+        Tensor packed = Lab.Output(Dtype, rows, k);
+        Backend.Linear.BackwardInput(packed, Upload(dy, rows, n), Lab.PackedAlone(weight));
+        Expect.SameBits("dx of the packed form alone", Lab.Read(packed), Lab.Read(dx));
     }
 
     [TestCaseSource(nameof(Shapes))]
@@ -62,10 +65,28 @@ public sealed class LinearTests(string backend, DType dtype) : OperationTests(ba
     public void Packed_weights_give_the_bits_of_unpacked_ones(int rows, int n, int k)
     {
         Tensor x = Upload(Normal(1, rows * k), rows, k), w = Upload(Normal(2, n * k), n, k), b = Upload(Normal(3, n), n);
-        Tensor plain = Lab.Output(Dtype, rows, n), packed = Lab.Output(Dtype, rows, n);
+        Tensor plain = Lab.Output(Dtype, rows, n), packed = Lab.Output(Dtype, rows, n), alone = Lab.Output(Dtype, rows, n);
         Backend.Linear.Forward(plain, x, new LinearWeight(w), b);
         Backend.Linear.Forward(packed, x, Lab.Packed(w), b);
+        Backend.Linear.Forward(alone, x, Lab.PackedAlone(w), b);
         Expect.SameBits("y", Lab.Read(packed), Lab.Read(plain));
+        Expect.SameBits("y of the packed form alone", Lab.Read(alone), Lab.Read(plain));
+    }
+
+    [TestCaseSource(nameof(Shapes))]
+    public void Packed_weights_give_their_rows_back(int rows, int n, int k)
+    {
+        Tensor w = Upload(Normal(rows, n * k), n, k);
+        LinearWeight packed = Lab.PackedAlone(w);
+        for (int first = 0; first < n; first += 1 + (n / 4))
+        {
+            foreach (int count in (int[])[0, 1, n - first])
+            {
+                Tensor some = Lab.Output(Dtype, count, k);
+                Backend.Linear.Unpack(some, packed, first);
+                Expect.SameBits($"rows {first}+{count}", Lab.Read(some), Lab.Read(w.Rows(first, count)));
+            }
+        }
     }
 
     [TestCase(31, 129), TestCase(130, 65), TestCase(96, 256), TestCase(512, 160)]

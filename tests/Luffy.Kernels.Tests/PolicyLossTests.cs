@@ -20,7 +20,15 @@ public sealed class PolicyLossTests(string backend, DType dtype) : OperationTest
         foreach (TokenStatistic statistic in (TokenStatistic[])[TokenStatistic.LogProb, TokenStatistic.Entropy, TokenStatistic.LogSumExp])
         {
             Expect.SameBits($"{statistic}", alone.Statistic(statistic), loss.Statistic(statistic));
-            Expect.SameBits($"{statistic}, unpacked", batch.LogProb(Lab, Dtype, .8f, packed: false).Statistic(statistic), loss.Statistic(statistic));
+            foreach (WeightForm form in (WeightForm[])[WeightForm.Rows, WeightForm.Packed])
+                Expect.SameBits($"{statistic}, {form}", batch.LogProb(Lab, Dtype, .8f, form).Statistic(statistic), loss.Statistic(statistic));
+        }
+
+        foreach (WeightForm form in (WeightForm[])[WeightForm.Rows, WeightForm.Packed])
+        {
+            PolicyResult other = batch.Run(Lab, Dtype, new() { Temperature = .8f }, form: form);
+            Expect.SameBits($"dHidden, {form}", other.DHidden, loss.DHidden);
+            Expect.SameBits($"dHead, {form}", other.DHead, loss.DHead);
         }
 
         Assert.That(alone.Statistics[(3 * rows)..], Has.All.EqualTo(0f), "the other statistics");

@@ -63,11 +63,30 @@ lf_status linear_pack(lf_context* context, const lf_tensor* packed, const lf_ten
     });
 }
 
+lf_status linear_unpack(lf_context* context, const lf_tensor* rows, const lf_tensor* weight, const lf_tensor* packed,
+                        int64_t first) {
+    return guarded([&] {
+        const char* problem = !is_weight(weight, packed)            ? "weight must be f32 or bf16 [N, K]"
+                              : !is_packed(context, packed, weight) ? "packed must be u8 of the packed bytes of [N, K]"
+                              : !is_sized(rows) || !is_matrix(rows, weight->dtype, rows->dim[0], row_length(weight))
+                                  ? "rows must be [R, K] of the weight's dtype"
+                              : first < 0 || first + rows->dim[0] > weight->dim[0] ? "the rows must lie within the weight"
+                                                                                   : nullptr;
+        if (problem != nullptr) {
+            return refuse(std::string(problem) + "; first row " + std::to_string(first),
+                          {{"rows", rows}, {"weight", weight}, {"packed", packed}});
+        }
+        context->kernels->linear_unpack[weight->dtype](context->runtime, rows->data, data_or_null(packed), first, rows->dim[0],
+                                                       row_length(weight));
+        return LF_OK;
+    });
+}
+
 lf_status linear_forward(lf_context* context, const lf_tensor* y, const lf_tensor* x, const lf_tensor* weight,
                          const lf_tensor* packed, const lf_tensor* bias) {
     return guarded([&] {
         const char* problem =
-            !is_float(weight) ? "weight must be f32 or bf16 [N, K]"
+            !is_weight(weight, packed) ? "weight must be f32 or bf16 [N, K]"
             : !is_float(x) || !is_matrix(x, weight->dtype, x->dim[0], row_length(weight))
                 ? "x must be [T, K] of the weight's dtype"
             : !is_matrix(y, x->dim[0], weight->dim[0]) || (y->dtype != x->dtype && y->dtype != LF_F32)
@@ -85,15 +104,18 @@ lf_status linear_forward(lf_context* context, const lf_tensor* y, const lf_tenso
 }
 
 lf_status linear_backward_input(lf_context* context, const lf_tensor* dx, const lf_tensor* dy, const lf_tensor* weight,
-                                const lf_tensor*) {
+                                const lf_tensor* packed) {
     return guarded([&] {
-        const char* problem = !is_float(weight) ? "weight must be f32 or bf16 [N, K]"
+        const char* problem = !is_weight(weight, packed) ? "weight must be f32 or bf16 [N, K]"
                               : !is_float(dy) || !is_matrix(dy, weight->dtype, dy->dim[0], weight->dim[0])
                                   ? "dy must be [T, N] of the weight's dtype"
                               : !is_matrix(dx, dy->dtype, dy->dim[0], row_length(weight)) ? "dx must be [T, K] of the dtype of dy"
-                                                                                          : nullptr;
-        if (problem != nullptr) return refuse(problem, {{"dx", dx}, {"dy", dy}, {"weight", weight}});
+                              : exists(packed) && !is_packed(context, packed, weight)
+                                  ? "packed must be u8 of the packed bytes of [N, K]"
+                                  : nullptr;
+        if (problem != nullptr) return refuse(problem, {{"dx", dx}, {"dy", dy}, {"weight", weight}, {"packed", packed}});
         context->kernels->linear_backward_input[dy->dtype](context->runtime, dx->data, dy->data, weight->data,
+                                                           data_or_null(packed),
                                                            {dy->dim[0], weight->dim[0], row_length(weight)});
         return LF_OK;
     });
@@ -257,6 +279,7 @@ void add_layer_functions(lf_kernels& t) {
     t.embedding_backward = embedding_backward;
     t.linear_packed_bytes = linear_packed_bytes;
     t.linear_pack = linear_pack;
+    t.linear_unpack = linear_unpack;
     t.linear_forward = linear_forward;
     t.linear_backward_input = linear_backward_input;
     t.linear_backward_weight = linear_backward_weight;

@@ -16,7 +16,7 @@ int64_t policy_loss_scratch_bytes(lf_context* context, int64_t rows, int64_t hid
 const char* policy_problem(lf_context* context, const lf_tensor* statistics, const lf_tensor* hidden, const lf_tensor* head,
                            const lf_tensor* packed, const lf_tensor* targets, float temperature, const lf_tensor* scratch) {
     const int64_t rows = exists(targets) ? length(targets) : 0;
-    if (!is_float(head) || length(head) == 0) return "head must be f32 or bf16 [V, H]";
+    if (!is_weight(head, packed) || length(head) == 0) return "head must be f32 or bf16 [V, H]";
     const int64_t v = head->dim[0], h = row_length(head);
     const Kernels& kernels = *context->kernels;
     return !is_matrix(hidden, head->dtype, rows, h)                    ? "hidden must be [R, H] of the dtype of head"

@@ -28,9 +28,10 @@ template <class E> struct GemmProblem {
     const Storage* b; // element (k, j) at b[j·ldb + k], or at b[k·ldb + j] where b_k_major
     int64_t ldb;
     bool b_k_major;
-    const typename E::Panel* packed; // all of B as panels [n / panel_width][units of k][panel_width], or null
-    float* c;                        // f32 result; or null, and then
-    Storage* c_rounded;              // the result rounded to storage
+    const typename E::Panel* packed;           // all of B as panels [n / panel_width][units of k][panel_width], or null
+    const typename E::Panel* packed_transpose; // or all of Bᵀ as panels [k / panel_width][units of n][panel_width]
+    float* c;                                  // f32 result; or null, and then
+    Storage* c_rounded;                        // the result rounded to storage
     int64_t ldc;
     bool accumulate;     // c += rather than =
     const Storage* bias; // [n] or null; added once at the end
@@ -71,6 +72,30 @@ void pack_strip(Out* out, const typename E::Storage* line, int64_t ld, bool k_ma
                 const int64_t valid = units - u < W ? units - u : W;
                 for (int64_t i = 0; i < valid; i++) store(out + (u + i) * Width + first, rows[i]);
             }
+        }
+    }
+}
+
+// W lines (from `line` on, a multiple of W) of W units (from `unit` on) of a matrix that is packed as panels of lines; lane i of
+// lines[j] is unit i of line j. Units beyond `units` are zero.
+template <class Panel>
+void read_packed_lines(Vector (&lines)[W], const Panel* packed, int64_t units, int64_t line, int64_t unit) {
+    const Panel* from = packed + (line / panel_width * units + unit) * panel_width + line % panel_width;
+    for (int64_t i = 0; i < W; i++) lines[i] = unit + i < units ? load(from + i * panel_width) : zero();
+    transpose(lines);
+}
+
+// One panel of B out of the packed panels of Bᵀ: out[unit][panel_width] = columns column … of elements k0 … (multiples of
+// panel_width) of the reduction; `columns` is the width of all of B.
+template <class E>
+void transpose_panel(typename E::Panel* out, const typename E::Panel* packed_transpose, int64_t columns, int64_t column,
+                     int64_t k0, int64_t elements) {
+    const int64_t lines = units_of<E>(elements) * E::step;
+    for (int64_t k = 0; k < lines; k += W) {
+        for (int64_t j = 0; j < panel_width; j += W * E::step) {
+            Vector rows[W];
+            read_packed_lines(rows, packed_transpose, units_of<E>(columns), k0 + k, (column + j) / E::step);
+            E::store_lines(out + k / E::step * panel_width + j, panel_width, rows, lines - k < W ? lines - k : W);
         }
     }
 }
@@ -161,6 +186,10 @@ template <class E> class GemmRegion {
         } else {
             for (int64_t j = 0; j < panels; j++) {
                 const int64_t n = n0 + j * panel_width;
+                if (p.packed_transpose != nullptr) {
+                    transpose_panel<E>(b_block + j * panel_stride, p.packed_transpose, p.n, n, k0, elements);
+                    continue;
+                }
                 const typename E::Storage* line = p.b_k_major ? p.b + k0 * p.ldb + n : p.b + n * p.ldb + k0;
                 pack_strip<E, panel_width>(b_block + j * panel_stride, line, p.ldb, p.b_k_major, p.n - n, elements);
             }

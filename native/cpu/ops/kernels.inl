@@ -45,6 +45,7 @@ constexpr Kernels make_kernels(const char* isa) {
     };
     by_storage(k.linear_packed_bytes, linear_packed_bytes<float>, linear_packed_bytes<bf16>);
     by_storage(k.linear_pack, linear_pack<float>, linear_pack<bf16>);
+    by_storage(k.linear_unpack, linear_unpack<float>, linear_unpack<bf16>);
     by_storage(k.linear_forward, linear_forward<float>, linear_forward<bf16>);
     by_storage(k.linear_backward_input, linear_backward_input<float>, linear_backward_input<bf16>);
     by_storage(k.linear_backward_weight, linear_backward_weight<float>, linear_backward_weight<bf16>);

@@ -16,6 +16,27 @@ template <class T> void linear_pack(const Runtime& runtime, void* packed, const 
     });
 }
 
+// Rows first … first + count − 1 of a packed weight.
+template <class T>
+void linear_unpack(const Runtime& runtime, void* rows, const void* packed, int64_t first, int64_t count, int64_t k) {
+    using E = ElementOf<T>;
+    const int64_t units = units_of<E>(k), groups = (first + count + W - 1) / W - first / W;
+    parallel_ranges(runtime, groups, 1 + 65536 / (units * W + 1), [&](int64_t begin, int64_t end) {
+        for (int64_t group = first / W + begin; group < first / W + end; group++) {
+            const int64_t from = group * W < first ? first : group * W;
+            const int64_t to = group * W + W < first + count ? group * W + W : first + count;
+            for (int64_t unit = 0; unit < units; unit += W) {
+                Vector lines[W];
+                read_packed_lines(lines, static_cast<const typename E::Panel*>(packed), units, group * W, unit);
+                const int64_t left = k - unit * E::step;
+                const int elements = static_cast<int>(left < W * E::step ? left : W * E::step);
+                for (int64_t n = from; n < to; n++)
+                    E::store_units(static_cast<T*>(rows) + (n - first) * k + unit * E::step, lines[n - group * W], elements);
+            }
+        }
+    });
+}
+
 template <class T>
 void linear_forward(const Runtime& runtime, void* y, bool y_is_f32, const void* x, const void* weight, const void* packed,
                     const void* bias, const LinearShape& shape) {
@@ -39,7 +60,8 @@ void linear_forward(const Runtime& runtime, void* y, bool y_is_f32, const void* 
 }
 
 template <class T>
-void linear_backward_input(const Runtime& runtime, void* dx, const void* dy, const void* weight, const LinearShape& shape) {
+void linear_backward_input(const Runtime& runtime, void* dx, const void* dy, const void* weight, const void* packed,
+                           const LinearShape& shape) {
     using E = ElementOf<T>;
     GemmProblem<E> problem{};
     problem.m = shape.rows;
@@ -50,6 +72,7 @@ void linear_backward_input(const Runtime& runtime, void* dx, const void* dy, con
     problem.b = static_cast<const T*>(weight);
     problem.ldb = shape.k;
     problem.b_k_major = true;
+    if (weight == nullptr) problem.packed_transpose = static_cast<const typename E::Panel*>(packed);
     if constexpr (E::dtype == LF_F32)
         problem.c = static_cast<float*>(dx);
     else

@@ -120,8 +120,12 @@ template <class T> class PolicyLoss {
             const int64_t panel_size = units_of<E>(count) * panel_width;
             parallel_ranges(runtime, panels_of(h), 1, [&](int64_t from, int64_t to) {
                 for (int64_t j = from; j < to; j++)
-                    pack_strip<E, panel_width>(head_panels + j * panel_size, head + j * panel_width, h, true, h - j * panel_width,
-                                               count);
+                    if (a.head == nullptr)
+                        transpose_panel<E>(head_panels + j * panel_size, static_cast<const Panel*>(a.packed), h, j * panel_width,
+                                           start, count);
+                    else
+                        pack_strip<E, panel_width>(head_panels + j * panel_size, head + j * panel_width, h, true,
+                                                   h - j * panel_width, count);
             });
             parallel(runtime, (rows + row_task - 1) / row_task, [&](int64_t task, char* workspace) {
                 const int64_t from = task * row_task, to = from + row_task < rows ? from + row_task : rows;

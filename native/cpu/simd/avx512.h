@@ -149,6 +149,21 @@ inline Vector load_pairs(const bf16* p, int elements) {
     const uint32_t mask = elements >= 32 ? ~0u : (1u << elements) - 1u;
     return _mm512_castsi512_ps(_mm512_maskz_loadu_epi16(mask, p));
 }
+inline void store_pairs(bf16* p, Vector x, int elements) {
+    const uint32_t mask = elements >= 32 ? ~0u : (1u << elements) - 1u;
+    _mm512_mask_storeu_epi16(p, mask, _mm512_castps_si512(x));
+}
+// Lane i = element i of a and of b, from lane 0 of 32 on and from lane 16 on.
+inline Vector interleave_low(Vector a, Vector b) {
+    const __m512i both = _mm512_setr_epi32(0x200000, 0x210001, 0x220002, 0x230003, 0x240004, 0x250005, 0x260006, 0x270007,
+                                           0x280008, 0x290009, 0x2A000A, 0x2B000B, 0x2C000C, 0x2D000D, 0x2E000E, 0x2F000F);
+    return _mm512_castsi512_ps(_mm512_permutex2var_epi16(_mm512_castps_si512(a), both, _mm512_castps_si512(b)));
+}
+inline Vector interleave_high(Vector a, Vector b) {
+    const __m512i both = _mm512_setr_epi32(0x300010, 0x310011, 0x320012, 0x330013, 0x340014, 0x350015, 0x360016, 0x370017,
+                                           0x380018, 0x390019, 0x3A001A, 0x3B001B, 0x3C001C, 0x3D001D, 0x3E001E, 0x3F001F);
+    return _mm512_castsi512_ps(_mm512_permutex2var_epi16(_mm512_castps_si512(a), both, _mm512_castps_si512(b)));
+}
 // Lane i = (low[i], high[i]); high may be null, which stands for zeros.
 template <class P> inline Vector interleave(const bf16* low, const bf16* high, P part) {
     const __m512i a = _mm512_srli_epi32(_mm512_castps_si512(load(low, part)), 16);

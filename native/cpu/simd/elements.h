@@ -9,8 +9,18 @@ struct F32Element {
     static Vector multiply_add(Vector a, Vector b, Vector c) { return fma(a, b, c); }
     // Lane i = unit i of p; zero beyond `elements`.
     static Vector load_units(const float* p, int elements) { return elements >= W ? load(p) : load(p, Part{elements}); }
+    static void store_units(float* p, Vector x, int elements) {
+        if (elements >= W)
+            store(p, x);
+        else
+            store(p, x, Part{elements});
+    }
     // Lane i = unit (low[i], high[i]).
     template <class P> static Vector load_column(const float* low, const float*, P part) { return load(low, part); }
+    // W lines of W elements to W units of a panel, `width` apart; the first `lines` of them.
+    static void store_lines(float* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
+        for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
+    }
 };
 
 // bf16 storage, f32 arithmetic.
@@ -21,7 +31,16 @@ struct WidenedElement {
     static constexpr int dtype = LF_BF16;
     static Vector multiply_add(Vector a, Vector b, Vector c) { return fma(a, b, c); }
     static Vector load_units(const bf16* p, int elements) { return elements >= W ? load(p) : load(p, Part{elements}); }
+    static void store_units(bf16* p, Vector x, int elements) {
+        if (elements >= W)
+            store(p, x);
+        else
+            store(p, x, Part{elements});
+    }
     template <class P> static Vector load_column(const bf16* low, const bf16*, P part) { return load(low, part); }
+    static void store_lines(bf16* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
+        for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
+    }
 };
 
 #if defined(__AVX512BF16__)
@@ -37,6 +56,14 @@ struct PairElement {
     static Vector load_units(const bf16* p, int elements) { return load_pairs(p, elements); }
     template <class P> static Vector load_column(const bf16* low, const bf16* high, P part) {
         return interleave(low, high, part);
+    }
+    static void store_units(bf16* p, Vector x, int elements) { store_pairs(p, x, elements); }
+    // W lines of 2·W elements to W / 2 units of 2·W columns.
+    static void store_lines(float* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
+        for (int64_t i = 0; i < lines; i += 2) {
+            store(panel + i / 2 * width, interleave_low(rows[i], rows[i + 1]));
+            store(panel + i / 2 * width + W, interleave_high(rows[i], rows[i + 1]));
+        }
     }
 };
 using Bf16Element = PairElement;

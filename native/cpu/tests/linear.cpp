@@ -18,6 +18,19 @@ void check(const Shape& s, int32_t dtype) {
     ok(table->linear_pack(context, packed, w), what);
     if (!packed.guard_intact()) fail(what + ": packing wrote beyond its bytes");
 
+    // The packed form alone says as much as the rows.
+    lf_tensor shape = w.view;
+    shape.data = nullptr;
+    for (int64_t first = 0; first <= s.n; first += 1 + s.n / 3) {
+        for (int64_t count : {s.n - first, (s.n - first) / 2}) {
+            Tensor rows(dtype, {count, s.k});
+            ok(table->linear_unpack(context, rows, &shape, packed, first), what);
+            same_bits(rows.bytes.data(), w.bytes.data() + first * s.k * w.size(), count * s.k * w.size(),
+                      what + " unpacked rows");
+            if (!rows.guard_intact()) fail(what + ": unpacking wrote beyond its rows");
+        }
+    }
+
     std::vector<double> expected(static_cast<size_t>(s.t * s.n));
     for (int64_t t = 0; t < s.t; t++) {
         for (int64_t n = 0; n < s.n; n++) {
@@ -54,6 +67,10 @@ void check(const Shape& s, int32_t dtype) {
     Tensor dx(dtype, {s.t, s.k});
     ok(table->linear_backward_input(context, dx, dy, w, packed), what);
     all_near(dx, expected, tolerance(dtype), what + " backward input");
+    Tensor dx_packed(dtype, {s.t, s.k});
+    ok(table->linear_backward_input(context, dx_packed, dy, &shape, packed), what);
+    same_bits(dx_packed.bytes.data(), dx.bytes.data(), dx.count * dx.size(), what + " backward input of the packed form alone");
+    if (!dx_packed.guard_intact()) fail(what + ": backward input wrote beyond dx");
 
     Tensor dw = random.tensor(LF_F32, {s.n, s.k}), db = random.tensor(LF_F32, {s.n});
     expected.resize(static_cast<size_t>(s.n * s.k));

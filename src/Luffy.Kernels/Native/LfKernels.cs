@@ -31,6 +31,7 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> EmbeddingBackward;
     public delegate* unmanaged[Cdecl]<nint, long, long, int, long> LinearPackedBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> LinearPack;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, long, int> LinearUnpack;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> LinearForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> LinearBackwardInput;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> LinearBackwardWeight;

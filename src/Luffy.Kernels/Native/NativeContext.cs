@@ -82,6 +82,12 @@ internal sealed unsafe class NativeContext : IDisposable
         };
     }
 
+    /// <summary>The descriptor of a weight's rows; where it is packed alone they have dtype and dimensions but no data.</summary>
+    /// <exception cref="LuffyKernelException">The rows live in another backend's memory.</exception>
+    public LfTensor DescribeValues(in LinearWeight weight) => weight.Values.Exists
+        ? Describe(weight.Values)
+        : new LfTensor { D0 = weight.N, D1 = weight.K, D2 = 1, D3 = 1, DType = (int)weight.DType };
+
     /// <summary>Zeroed memory.</summary>
     /// <exception cref="LuffyKernelException">There is not that much.</exception>
     public nint Allocate(string name, long bytes)

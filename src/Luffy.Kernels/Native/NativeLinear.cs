@@ -15,9 +15,16 @@ internal sealed unsafe class NativeLinear(NativeContext context) : ILinear
     }
 
     /// <inheritdoc/>
+    public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0)
+    {
+        LfTensor a = context.Describe(rows), b = context.DescribeValues(weight), c = context.Describe(weight.Packed);
+        context.Check("Linear.Unpack", context.Table->LinearUnpack(context.Handle, &a, &b, &c, firstRow));
+    }
+
+    /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
     {
-        LfTensor a = context.Describe(y), b = context.Describe(x), c = context.Describe(weight.Values),
+        LfTensor a = context.Describe(y), b = context.Describe(x), c = context.DescribeValues(weight),
             d = context.Describe(weight.Packed), e = context.Describe(bias);
         context.Check("Linear.Forward", context.Table->LinearForward(context.Handle, &a, &b, &c, &d, &e));
     }
@@ -25,7 +32,7 @@ internal sealed unsafe class NativeLinear(NativeContext context) : ILinear
     /// <inheritdoc/>
     public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight)
     {
-        LfTensor a = context.Describe(dx), b = context.Describe(dy), c = context.Describe(weight.Values),
+        LfTensor a = context.Describe(dx), b = context.Describe(dy), c = context.DescribeValues(weight),
             d = context.Describe(weight.Packed);
         context.Check("Linear.BackwardInput", context.Table->LinearBackwardInput(context.Handle, &a, &b, &c, &d));
     }

@@ -11,7 +11,7 @@ internal sealed unsafe class NativePolicyLoss(NativeContext context) : IPolicyLo
     public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature,
         in Tensor scratch)
     {
-        LfTensor a = context.Describe(statistics), b = context.Describe(hidden), c = context.Describe(head.Values),
+        LfTensor a = context.Describe(statistics), b = context.Describe(hidden), c = context.DescribeValues(head),
             d = context.Describe(head.Packed), e = context.Describe(targets), f = context.Describe(scratch);
         context.Check("PolicyLoss.LogProb", context.Table->PolicyLossLogProb(context.Handle, &a, &b, &c, &d, &e, temperature, &f));
     }
@@ -21,7 +21,7 @@ internal sealed unsafe class NativePolicyLoss(NativeContext context) : IPolicyLo
         in PolicyTokens tokens, in PolicyLossOptions options, in Tensor scratch)
     {
         LfTensor a = context.Describe(dHidden), b = context.Describe(dHead), c = context.Describe(statistics),
-            d = context.Describe(hidden), e = context.Describe(head.Values), f = context.Describe(head.Packed),
+            d = context.Describe(hidden), e = context.DescribeValues(head), f = context.Describe(head.Packed),
             g = context.Describe(scratch);
         LfPolicyTokens nativeTokens = Describe(tokens);
         LfPolicyOptions nativeOptions = Describe(options);

@@ -1,9 +1,43 @@
 namespace Luffy.Kernels;
 
-/// <summary>A weight matrix as checkpoints store it, and beside it the backend's own layout of the same numbers.</summary>
-/// <param name="Values">[N, K], F32 or Bf16.</param>
-/// <param name="Packed">[<see cref="ILinear.PackedBytes"/>] U8 made by <see cref="ILinear.Pack"/> after the last change of <paramref name="Values"/>, or absent: then the backend reads <paramref name="Values"/>. The result has the same bits either way.</param>
-public readonly record struct LinearWeight(Tensor Values, Tensor Packed = default);
+/// <summary>
+/// A weight matrix as checkpoints store it, the backend's own layout of the same numbers, or both. Results have the same bits
+/// whichever is there.
+/// </summary>
+public readonly record struct LinearWeight
+{
+    /// <summary>A weight that is there as rows, and perhaps packed as well.</summary>
+    /// <param name="values">[N, K], F32 or Bf16.</param>
+    /// <param name="packed">What <see cref="ILinear.Pack"/> made after the last change of <paramref name="values"/>, or absent.</param>
+    public LinearWeight(Tensor values, Tensor packed = default) => (Values, Packed, N, K, DType) = (values, packed, values.D0, values.RowLength, values.DType);
+
+    /// <summary>A weight that is there in its packed form alone.</summary>
+    /// <param name="packed">What <see cref="ILinear.Pack"/> made.</param>
+    /// <param name="dtype">F32 or Bf16.</param>
+    /// <param name="n">Rows.</param>
+    /// <param name="k">Elements of a row.</param>
+    public LinearWeight(Tensor packed, DType dtype, long n, long k) => (Packed, N, K, DType) = (packed, n, k, dtype);
+
+    /// <summary>[N, K], or absent.</summary>
+    public Tensor Values { get; }
+
+    /// <summary>[<see cref="ILinear.PackedBytes"/>] U8, or absent.</summary>
+    public Tensor Packed { get; }
+
+    /// <summary>Rows: outputs of the layer.</summary>
+    public long N { get; }
+
+    /// <summary>Elements of a row: inputs of the layer.</summary>
+    public long K { get; }
+
+    /// <summary>F32 or Bf16.</summary>
+    public DType DType { get; }
+
+    /// <summary>The rows, for backends whose packed form is the rows themselves; absent where neither is there.</summary>
+    internal Tensor Rows => Values.Exists || !Checks.IsBytes(Packed, Math.Max(1, N * K * DType.Size()))
+        ? Values
+        : new Tensor(Packed.Buffer, Packed.ByteOffset, DType, N, K, 1, 1);
+}
 
 /// <summary>
 /// y = x·Wᵀ (+ b) and its gradients. Every output element is one chain of fused multiply-adds over its reduction dimension in
@@ -12,11 +46,17 @@ public readonly record struct LinearWeight(Tensor Values, Tensor Packed = defaul
 /// </summary>
 public interface ILinear
 {
-    /// <summary>Bytes of the packed form of a [N, K] weight; 0 where the backend has none.</summary>
+    /// <summary>Bytes of the packed form of a [N, K] weight.</summary>
     long PackedBytes(long n, long k, DType dtype);
 
     /// <summary>Writes the packed form of <paramref name="weight"/> [N, K] to <paramref name="packed"/> (U8).</summary>
     void Pack(in Tensor packed, in Tensor weight);
+
+    /// <summary>Reads rows of a packed weight back, to the bit.</summary>
+    /// <param name="rows">[R, K] =, the weight's dtype.</param>
+    /// <param name="weight">[N, K], packed.</param>
+    /// <param name="firstRow">The weight's row that comes first.</param>
+    void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0);
 
     /// <summary>y = x·Wᵀ + b.</summary>
     /// <param name="y">[T, N] =, the dtype of x, or F32.</param>
@@ -39,7 +79,7 @@ public interface ILinear
     void BackwardWeight(in Tensor dWeight, in Tensor dBias, in Tensor dy, in Tensor x);
 }
 
-/// <summary>The specification of <see cref="ILinear"/>: three loops, one fused multiply-add a step, no packed form.</summary>
+/// <summary>The specification of <see cref="ILinear"/>: three loops, one fused multiply-add a step. The packed form is the rows.</summary>
 public sealed class LinearReference : ILinear
 {
     private readonly RowBuffer _first = new();
@@ -49,19 +89,35 @@ public sealed class LinearReference : ILinear
     public long WorkspaceBytes => _first.Bytes + _second.Bytes;
 
     /// <inheritdoc/>
-    public long PackedBytes(long n, long k, DType dtype) => 0;
+    public long PackedBytes(long n, long k, DType dtype) => n * k * dtype.Size();
 
     /// <inheritdoc/>
     public void Pack(in Tensor packed, in Tensor weight)
     {
-        if (Checks.IsFloat(weight)) return;
-        throw Checks.Failure("Linear.Pack", "weight must be f32 or bf16 [N, K]", ("packed", packed), ("weight", weight));
+        string? problem =
+            !Checks.IsFloat(weight) ? "weight must be f32 or bf16 [N, K]" :
+            !Checks.IsBytes(packed, weight.Bytes) ? "packed must be u8 of the packed bytes of [N, K]" : null;
+        if (problem is not null) throw Checks.Failure("Linear.Pack", problem, ("packed", packed), ("weight", weight));
+        Copy(weight, new LinearWeight(packed, weight.DType, weight.D0, weight.RowLength).Rows);
+    }
+
+    /// <inheritdoc/>
+    public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0)
+    {
+        Tensor w = new LinearWeight(weight.Packed, weight.DType, weight.N, weight.K).Rows;
+        string? problem =
+            !Checks.IsFloat(w) ? "packed must be u8 of the packed bytes of [N, K]" :
+            !Checks.IsFloat(rows) || !Checks.IsMatrix(rows, w.DType, rows.D0, w.RowLength) ? "rows must be [R, K] of the weight's dtype" :
+            firstRow < 0 || firstRow + rows.D0 > w.D0 ? "the rows must lie within the weight" : null;
+        if (problem is not null)
+            throw Checks.Failure("Linear.Unpack", $"{problem}; first row {firstRow}", ("rows", rows), ("weight", weight.Values), ("packed", weight.Packed));
+        Copy(w.Rows(firstRow, rows.D0), rows);
     }
 
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
     {
-        Tensor w = weight.Values;
+        Tensor w = weight.Rows;
         string? problem =
             !Checks.IsFloat(w) ? "weight must be f32 or bf16 [N, K]" :
             !Checks.IsFloat(x) || !Checks.IsMatrix(x, w.DType, x.D0, w.RowLength) ? "x must be [T, K] of the weight's dtype" :
@@ -86,7 +142,7 @@ public sealed class LinearReference : ILinear
     /// <inheritdoc/>
     public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight)
     {
-        Tensor w = weight.Values;
+        Tensor w = weight.Rows;
         string? problem =
             !Checks.IsFloat(w) ? "weight must be f32 or bf16 [N, K]" :
             !Checks.IsFloat(dy) || !Checks.IsMatrix(dy, w.DType, dy.D0, w.D0) ? "dy must be [T, N] of the weight's dtype" :
@@ -128,6 +184,12 @@ public sealed class LinearReference : ILinear
                 if (dBias.Exists) biasSum[j] += value;
             }
         }
+    }
+
+    private static void Copy(in Tensor source, in Tensor destination)
+    {
+        if (source.DType == DType.F32) source.AsSpan<float>().CopyTo(destination.AsSpan<float>());
+        else source.AsSpan<ushort>().CopyTo(destination.AsSpan<ushort>());
     }
 
     /// <summary>Σ a·b as one chain over ascending elements, starting from zero.</summary>

@@ -22,14 +22,14 @@ public sealed class PolicyLossReference : IPolicyLoss
     public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature,
         in Tensor scratch)
     {
-        Check("PolicyLoss.LogProb", statistics, hidden, head.Values, targets, temperature, scratch);
+        Check("PolicyLoss.LogProb", statistics, hidden, head.Rows, targets, temperature, scratch);
         ReadOnlySpan<int> ids = targets.AsSpan<int>();
         Span<float> result = statistics.AsSpan<float>();
         result.Clear();
-        Span<float> z = LogitRow(scratch, head.Values);
+        Span<float> z = LogitRow(scratch, head.Rows);
         for (int r = 0; r < ids.Length; r++)
         {
-            (float logSumExp, float entropy) = Logits(z, hidden, head.Values, r, temperature);
+            (float logSumExp, float entropy) = Logits(z, hidden, head.Rows, r, temperature);
             result[Index(TokenStatistic.LogProb, r, ids.Length)] = z[ids[r]] - logSumExp;
             result[Index(TokenStatistic.Entropy, r, ids.Length)] = entropy;
             result[Index(TokenStatistic.LogSumExp, r, ids.Length)] = logSumExp;
@@ -41,8 +41,8 @@ public sealed class PolicyLossReference : IPolicyLoss
         in PolicyTokens tokens, in PolicyLossOptions options, in Tensor scratch)
     {
         const string operation = "PolicyLoss.ForwardBackward";
-        Check(operation, statistics, hidden, head.Values, tokens.Targets, options.Temperature, scratch);
-        CheckTokens(operation, dHidden, dHead, hidden, head.Values, tokens, options);
+        Check(operation, statistics, hidden, head.Rows, tokens.Targets, options.Temperature, scratch);
+        CheckTokens(operation, dHidden, dHead, hidden, head.Rows, tokens, options);
         LogProb(statistics, hidden, head, tokens.Targets, options.Temperature, scratch);
 
         ReadOnlySpan<int> ids = tokens.Targets.AsSpan<int>(), offPolicy = tokens.OffPolicy.AsSpan<int>();
@@ -51,7 +51,7 @@ public sealed class PolicyLossReference : IPolicyLoss
             reference = tokens.ReferenceLogProbs.AsSpan<float>();
         Span<float> result = statistics.AsSpan<float>();
         FloatSpan hiddenGradient = new(dHidden);
-        Span<float> z = LogitRow(scratch, head.Values), sum = HiddenRow(scratch, head.Values);
+        Span<float> z = LogitRow(scratch, head.Rows), sum = HiddenRow(scratch, head.Rows);
         for (int r = 0; r < ids.Length; r++)
         {
             float logProb = result[Index(TokenStatistic.LogProb, r, ids.Length)];
@@ -69,9 +69,9 @@ public sealed class PolicyLossReference : IPolicyLoss
             if (weights[r] != 0)
             {
                 double gradient = term.Gradient + (options.KlCoefficient == 0 ? 0 : options.KlCoefficient * klGradient);
-                (float logSumExp, float entropy) = Logits(z, hidden, head.Values, r, options.Temperature);
+                (float logSumExp, float entropy) = Logits(z, hidden, head.Rows, r, options.Temperature);
                 LogitGradient(z, ids[r], logSumExp, entropy, (float)gradient, options.EntropyCoefficient, weights[r] / options.Temperature);
-                BackwardRow(sum, dHead, z, hidden, head.Values, r);
+                BackwardRow(sum, dHead, z, hidden, head.Rows, r);
             }
 
             hiddenGradient.Write(r * sum.Length, sum);

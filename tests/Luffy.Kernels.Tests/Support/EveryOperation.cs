@@ -24,9 +24,14 @@ public sealed class EveryOperation
         Tensor w = Floats(Inner, Width), b = Floats(Inner), y = Out("linear", Tokens, Inner), dy = Floats(Tokens, Inner);
         LinearWeight weight = lab.Packed(w);
         Add("Linear.Forward", () => backend.Linear.Forward(y, x, weight, b));
-        if (weight.Packed.Exists) Add("Linear.Pack", () => backend.Linear.Pack(weight.Packed, w));
+        Add("Linear.Pack", () => backend.Linear.Pack(weight.Packed, w));
+        Tensor unpacked = Out("unpacked", Inner - 3, Width);
+        Add("Linear.Unpack", () => backend.Linear.Unpack(unpacked, weight, 3));
         Tensor dInput = Out("linear dx", Tokens, Width), dWeight = Sum("linear dW", Inner, Width), dBias = Sum("linear db", Inner);
         Add("Linear.BackwardInput", () => backend.Linear.BackwardInput(dInput, dy, weight));
+        LinearWeight packed = lab.PackedAlone(w);
+        Tensor dInput2 = Out("linear dx of the packed weight", Tokens, Width);
+        Add("Linear.BackwardInput, packed", () => backend.Linear.BackwardInput(dInput2, dy, packed));
         Add("Linear.BackwardWeight", () => backend.Linear.BackwardWeight(dWeight, dBias, dy, x));
 
         Tensor norm = Floats(Width), normed = Out("norm", Tokens, Width), total = Out("sum", Tokens, Width), rstd = Out("rstd", DType.F32, Tokens);

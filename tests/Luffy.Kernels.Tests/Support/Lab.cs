@@ -1,5 +1,13 @@
 namespace Luffy.Kernels.Tests;
 
+/// <summary>What of a weight is there.</summary>
+public enum WeightForm
+{
+    Both,
+    Rows,
+    Packed,
+}
+
 /// <summary>
 /// Tensors of one backend for one test. What an operation must overwrite starts as NaN, so that reading or adding where the contract
 /// says "=" cannot go unseen.
@@ -44,15 +52,24 @@ public sealed class Lab(IBackend backend) : IDisposable
 
     public Tensor Scratch(long bytes) => Output(DType.U8, bytes);
 
-    /// <summary>A weight with its packed form where the backend has one.</summary>
+    /// <summary>A weight with its packed form.</summary>
     public LinearWeight Packed(in Tensor weight)
     {
-        long bytes = Backend.Linear.PackedBytes(weight.D0, weight.RowLength, weight.DType);
-        if (bytes == 0) return new LinearWeight(weight);
-        Tensor packed = Output(DType.U8, bytes);
+        Tensor packed = Output(DType.U8, Backend.Linear.PackedBytes(weight.D0, weight.RowLength, weight.DType));
         Backend.Linear.Pack(packed, weight);
         return new LinearWeight(weight, packed);
     }
+
+    /// <summary>A weight that is there in its packed form alone.</summary>
+    public LinearWeight PackedAlone(in Tensor weight) => new(Packed(weight).Packed, weight.DType, weight.D0, weight.RowLength);
+
+    /// <summary>A weight in one of its forms.</summary>
+    public LinearWeight Weight(in Tensor weight, WeightForm form) => form switch
+    {
+        WeightForm.Rows => new LinearWeight(weight),
+        WeightForm.Packed => PackedAlone(weight),
+        _ => Packed(weight),
+    };
 
     public float[] Read(in Tensor tensor)
     {

@@ -89,14 +89,14 @@ public sealed class PolicyBatch
     };
 
     /// <summary>Loss and gradients on a backend; the head's gradient is added to <paramref name="headGradient"/>, or to zero.</summary>
-    public PolicyResult Run(Lab lab, DType dtype, PolicyLossOptions options, float[]? headGradient = null, bool packed = true)
+    public PolicyResult Run(Lab lab, DType dtype, PolicyLossOptions options, float[]? headGradient = null, WeightForm form = WeightForm.Both)
     {
         Tensor head = lab.Floats(dtype, Head, Vocabulary, Width), hidden = lab.Floats(dtype, Hidden, Rows, Width);
         Tensor dHidden = lab.Output(dtype, Rows, Width), dHead = lab.Floats(DType.F32, headGradient ?? new float[Vocabulary * Width], Vocabulary, Width);
         Tensor statistics = lab.Output(DType.F32, 8, Rows);
         PolicyTokens tokens = new(lab.Ints(Targets), Floats(Advantages), Floats(OldLogProbs), lab.Ints(OffPolicy), Floats(Weights),
             BehaviorLogProbs is null ? default : Floats(BehaviorLogProbs), ReferenceLogProbs is null ? default : Floats(ReferenceLogProbs));
-        lab.Backend.PolicyLoss.ForwardBackward(dHidden, dHead, statistics, hidden, packed ? lab.Packed(head) : new LinearWeight(head), tokens, options,
+        lab.Backend.PolicyLoss.ForwardBackward(dHidden, dHead, statistics, hidden, lab.Weight(head, form), tokens, options,
             lab.Scratch(lab.Backend.PolicyLoss.ScratchBytes(Rows, Width, Vocabulary, dtype)));
         return new PolicyResult(lab.Read(statistics), lab.Read(dHidden), lab.Read(dHead));
 
@@ -104,10 +104,10 @@ public sealed class PolicyBatch
     }
 
     /// <summary>The statistics of the forward-only call.</summary>
-    public PolicyResult LogProb(Lab lab, DType dtype, float temperature, bool packed = true)
+    public PolicyResult LogProb(Lab lab, DType dtype, float temperature, WeightForm form = WeightForm.Both)
     {
         Tensor head = lab.Floats(dtype, Head, Vocabulary, Width), statistics = lab.Output(DType.F32, 8, Rows);
-        lab.Backend.PolicyLoss.LogProb(statistics, lab.Floats(dtype, Hidden, Rows, Width), packed ? lab.Packed(head) : new LinearWeight(head),
+        lab.Backend.PolicyLoss.LogProb(statistics, lab.Floats(dtype, Hidden, Rows, Width), lab.Weight(head, form),
             lab.Ints(Targets), temperature, lab.Scratch(lab.Backend.PolicyLoss.ScratchBytes(Rows, Width, Vocabulary, dtype)));
         return new PolicyResult(lab.Read(statistics), [], []);
     }
