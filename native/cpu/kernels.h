@@ -115,6 +115,10 @@ struct Kernels {
                             const AdamWCoefficients&);
     int64_t (*squared_norm_scratch)(int64_t n);
     void (*squared_norm)(const Runtime&, float* result, const float* x, int64_t n, double* partial);
+
+    // Diagnostics: operations done; a read of memory that is a whole number of megabytes
+    double (*multiply_adds[2])(const Runtime&, int64_t iterations);
+    void (*read_memory)(const Runtime&, const void* memory, int64_t megabytes);
 };
 
 // The per-token objective of rows first … last − 1: statistics 3 to 7, and d(policy + KL term)/d ln p before the token's weight.

@@ -212,6 +212,12 @@ typedef struct lf_kernels {
                               const lf_tensor* v, const lf_tensor* gradient, const lf_adamw_options* options);
     int64_t (*adamw_squared_norm_scratch_bytes)(lf_context* context, int64_t n);
     lf_status (*adamw_squared_norm)(lf_context* context, const lf_tensor* result, const lf_tensor* x, const lf_tensor* scratch);
+
+    /* Diagnostics: what this machine does at best on all threads of the context, each measured in about a tenth of a second.
+       Arithmetic: multiply-adds of operands of a dtype in registers (each counts as two operations). Bandwidth: reading memory
+       that no cache holds. */
+    lf_status (*measure_arithmetic)(lf_context* context, int32_t dtype, double* operations_per_second);
+    lf_status (*measure_bandwidth)(lf_context* context, double* bytes_per_second);
 } lf_kernels;
 
 /* The table, or NULL where this library does not speak abi_version. */

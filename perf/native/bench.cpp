@@ -1,7 +1,5 @@
 // luffy_cpu_bench [ISA [THREADS [FILTER]]]: the kernels at the shapes of training and decoding, as a Markdown table, each beside
 // the measured peak of the machine. Best of several runs: the machines are shared.
-#include "peak.h"
-
 #include <luffy_kernels.h>
 
 #include <algorithm>
@@ -13,7 +11,6 @@
 #include <ctime>
 #include <functional>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -82,21 +79,10 @@ double best_time(const std::function<void()>& body) {
     return best;
 }
 
-double measure_peak(float (*loop)(int64_t), double flops, int threads) {
-    double best = 0;
-    for (int attempt = 0; attempt < 12; attempt++) {
-        std::vector<std::thread> workers;
-        const int64_t iterations = 4000000;
-        const double begin = seconds();
-        for (int i = 0; i < threads; i++)
-            workers.emplace_back([&] {
-                volatile float sink = loop(iterations);
-                (void)sink;
-            });
-        for (std::thread& worker : workers) worker.join();
-        best = std::max(best, flops * static_cast<double>(iterations) * threads / (seconds() - begin) / 1e9);
-    }
-    return best;
+double measured_peak(int32_t dtype) {
+    double rate = 0;
+    require(table->measure_arithmetic(context, dtype, &rate));
+    return rate / 1e9;
 }
 
 void row(const std::string& what, int32_t dtype, const std::function<void()>& body, double flops) {
@@ -265,13 +251,12 @@ int main(int count, char** arguments) {
     options.threads = count > 2 ? std::atoi(arguments[2]) : 0;
     filter = count > 3 ? arguments[3] : "";
     require(table->create(&context, &options));
-    const std::string description = table->description(context);
-    const int threads = table->threads(context);
-    one_thread = threads == 1;
-    const bool avx2 = description.find("avx2") != std::string::npos, bf16 = description.find("avx512bf16") != std::string::npos;
-    peak[LF_F32] = avx2 ? measure_peak(peak_avx2, avx2_flops, threads) : measure_peak(peak_avx512, avx512_flops, threads);
-    peak[LF_BF16] = bf16 ? measure_peak(peak_avx512bf16, avx512bf16_flops, threads) : peak[LF_F32];
-    std::printf("%s; measured peak %.0f GFLOP/s f32, %.0f GFLOP/s bf16\n\n", description.c_str(), peak[LF_F32], peak[LF_BF16]);
+    one_thread = table->threads(context) == 1;
+    for (int32_t dtype : {LF_F32, LF_BF16}) peak[dtype] = measured_peak(dtype);
+    double bandwidth = 0;
+    require(table->measure_bandwidth(context, &bandwidth));
+    std::printf("%s; measured peak %.0f GFLOP/s f32, %.0f GFLOP/s bf16, read bandwidth %.1f GB/s\n\n",
+                table->description(context), peak[LF_F32], peak[LF_BF16], bandwidth / 1e9);
     std::printf("| what | storage | ms | GFLOP/s | of peak |\n| --- | --- | --- | --- | --- |\n");
     for (int32_t dtype : {LF_F32, LF_BF16}) {
         for (int64_t n : {512, 1024, 2048}) linear(dtype, n, n, n, n == 1024);

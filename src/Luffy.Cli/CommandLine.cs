@@ -30,6 +30,7 @@ internal static class CommandLine
             TokenizeCommand.Create(streams),
             VerifyCommand.Create(streams),
             DevicesCommand.Create(streams),
+            BenchCommand.Create(streams),
             CommonOptions.Quiet,
         };
         root.SetAction(result =>

@@ -11,6 +11,7 @@ void add_context_functions(lf_kernels& table);
 void add_layer_functions(lf_kernels& table);
 void add_attention_functions(lf_kernels& table);
 void add_training_functions(lf_kernels& table);
+void add_diagnostic_functions(lf_kernels& table);
 
 } // namespace luffy
 

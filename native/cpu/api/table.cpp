@@ -9,6 +9,7 @@ extern "C" const lf_kernels* luffy_kernels(uint32_t abi_version) {
         luffy::add_layer_functions(t);
         luffy::add_attention_functions(t);
         luffy::add_training_functions(t);
+        luffy::add_diagnostic_functions(t);
         return t;
     }();
     return abi_version == LF_ABI_VERSION ? &table : nullptr;

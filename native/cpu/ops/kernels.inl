@@ -16,6 +16,7 @@
 #include "policy_loss.inl"
 #include "sampling.inl"
 #include "adamw.inl"
+#include "machine_peak.inl"
 
 inline int64_t linear_workspace_bytes() { return gemm_workspace_bytes; }
 
@@ -60,5 +61,7 @@ constexpr Kernels make_kernels(const char* isa) {
     by_storage(k.policy_loss_scratch, policy_loss_scratch<float>, policy_loss_scratch<bf16>);
     by_storage(k.policy_loss, policy_loss<float>, policy_loss<bf16>);
     by_storage(k.adamw_update, adamw_update<float>, adamw_update<bf16>);
+    by_storage(k.multiply_adds, multiply_adds<F32Element>, multiply_adds<Bf16Element>);
+    k.read_memory = read_memory;
     return k;
 }

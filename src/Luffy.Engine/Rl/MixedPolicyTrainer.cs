@@ -28,6 +28,8 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     private readonly LearningRateSchedule _schedule = new(config.Optimizer.LearningRate, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps,
         config.Optimizer.MaxSteps);
 
+    private readonly PolicyStep _update = new(model.Parameters, updater, optimizer);
+
     /// <summary>Counters; saved and restored with a checkpoint.</summary>
     public TrainerState State { get; } = new() { EntropyCoefficient = config.Loss.EntropyCoef };
 
@@ -108,7 +110,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         return tokens;
     }
 
-    // One optimiser update over some groups: demonstrations first, so that their share of the gradient can be measured on the way.
+    // One optimiser update over some groups.
     private long UpdateOnce(IReadOnlyList<RolloutGroup> groups, PolicyLossOptions options, LossNormalizer normalizer, double rate, UpdateLog log,
         Dictionary<GroupRow, float[]>? referenceLogProbs = null)
     {
@@ -120,25 +122,13 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         }
 
         float[] weights = LossWeights.Of([.. rows.Select(r => r.Row)], normalizer, config.Rollout.MaxCompletionLength);
-        int[] off = Select(rows, r => r.Signal && !r.Row.Masked && r.Row.OffPolicyTokens > 0), on = Select(rows, r => r.Signal && !r.Row.Masked && r.Row.OffPolicyTokens == 0);
-        if (off.Length + on.Length == 0) return 0;
+        int[] chosen = [.. Enumerable.Range(0, rows.Count).Where(i => rows[i].Signal && !rows[i].Row.Masked)];
+        if (chosen.Length == 0) return 0;
 
         var statistics = new PolicyStatistics();
-        model.Parameters.ZeroGradients();
-        double offNorm = 0;
-        if (off.Length > 0)
-        {
-            Accumulate(off);
-            offNorm = optimizer.GradientNorm(model.Parameters);
-        }
-
-        if (on.Length > 0) Accumulate(on);
-        UpdateResult result = optimizer.Update(model.Parameters, rate);
-        log.Add(statistics, result, offNorm);
-        return off.Concat(on).Sum(i => (long)rows[i].Row.InputTokens);
-
-        void Accumulate(int[] chosen) =>
-            updater.Accumulate(model.Parameters, [.. chosen.Select(i => rows[i].Row)], [.. chosen.Select(i => weights[i])], options, statistics);
+        PolicyStepResult result = _update.Run([.. chosen.Select(i => rows[i].Row)], [.. chosen.Select(i => weights[i])], options, rate, statistics);
+        log.Add(statistics, result.Update, result.OffPolicyNorm);
+        return chosen.Sum(i => (long)rows[i].Row.InputTokens);
     }
 
     private TrainingRow ToTrainingRow(GroupRow row, Dictionary<GroupRow, float[]>? referenceLogProbs) => new()
@@ -174,7 +164,4 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         double step = onPolicy.Mean(onPolicy.Entropy) < target ? EntropyCoefficientStep : -EntropyCoefficientStep;
         State.EntropyCoefficient = Math.Max(0, State.EntropyCoefficient + step);
     }
-
-    private static int[] Select(List<(TrainingRow Row, bool Signal)> rows, Func<(TrainingRow Row, bool Signal), bool> wanted) =>
-        [.. Enumerable.Range(0, rows.Count).Where(i => wanted(rows[i]))];
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Luffy.Engine.Model;
 using Luffy.Kernels;
 
@@ -39,6 +40,9 @@ public sealed class RolloutEngine : IDisposable
     /// <summary>Sizes.</summary>
     public RolloutPlan Plan { get; }
 
+    /// <summary>What it has done so far.</summary>
+    public RolloutCounters Counters { get; private set; }
+
     /// <summary>Samples all requests.</summary>
     /// <param name="parameters">The weights.</param>
     /// <param name="requests">Prompts; indices into this list come back in the completions.</param>
@@ -56,8 +60,14 @@ public sealed class RolloutEngine : IDisposable
             while (run.HasWaiting || _active.Count > 0)
             {
                 cancellation.ThrowIfCancellationRequested();
-                Admit(run);
-                if (_active.Count > 0) Decode(run);
+                long begin = Stopwatch.GetTimestamp();
+                int prefilled = Admit(run), rows = _active.Count;
+                long admitted = Stopwatch.GetTimestamp();
+                if (rows > 0) Decode(run);
+                Counters = new RolloutCounters(Counters.PrefillTokens + prefilled,
+                    Counters.PrefillSeconds + (prefilled > 0 ? Stopwatch.GetElapsedTime(begin, admitted).TotalSeconds : 0),
+                    Counters.DecodeSteps + Math.Min(rows, 1), Counters.DecodeTokens + rows,
+                    Counters.DecodeSeconds + Stopwatch.GetElapsedTime(admitted).TotalSeconds);
             }
         }
         finally
@@ -99,9 +109,10 @@ public sealed class RolloutEngine : IDisposable
     }
 
     // Prefills as many waiting prompts as idle rows and the prefill budget allow; draws the first token of each of their samples.
-    private void Admit(RunState run)
+    // Returns how many prompt tokens.
+    private int Admit(RunState run)
     {
-        if (!run.HasWaiting) return;
+        if (!run.HasWaiting) return 0;
         int tokens = 0, sequences = 0, rows = 0, copies = 0, maxPages = _activations.Plan.PagesPerSequence;
         int firstNew = _active.Count;
         while (run.HasWaiting && sequences < Plan.Batch)
@@ -161,7 +172,7 @@ public sealed class RolloutEngine : IDisposable
         if (sequences == 0)
         {
             if (_active.Count == 0) throw new InvalidOperationException("no sequence is active, and the next prompt cannot be admitted");
-            return;
+            return 0;
         }
 
         _starts[sequences] = tokens;
@@ -174,6 +185,7 @@ public sealed class RolloutEngine : IDisposable
         }
 
         Draw(run, firstNew, rows);
+        return tokens;
     }
 
     private void Decode(RunState run)

@@ -74,4 +74,13 @@ public interface IBackend : IDisposable
 
     /// <summary>Waits for everything issued.</summary>
     void Synchronize();
+
+    /// <summary>
+    /// The most floating-point operations a second that this machine does with operands of <paramref name="dtype"/> (F32 or Bf16),
+    /// a multiply-add counting as two; measured now, in about a tenth of a second. Null where a backend has no such limit to speak of.
+    /// </summary>
+    double? MeasureArithmetic(DType dtype);
+
+    /// <summary>The most bytes a second that can be read from memory, measured likewise; null likewise.</summary>
+    double? MeasureBandwidth();
 }

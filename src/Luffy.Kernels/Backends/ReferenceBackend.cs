@@ -113,6 +113,12 @@ public sealed class ReferenceBackend : IBackend
     }
 
     /// <inheritdoc/>
+    public double? MeasureArithmetic(DType dtype) => null;
+
+    /// <inheritdoc/>
+    public double? MeasureBandwidth() => null;
+
+    /// <inheritdoc/>
     public void Dispose()
     {
         // Buffers belong to who allocated them; the backend itself holds managed memory only.

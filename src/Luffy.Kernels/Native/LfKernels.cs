@@ -63,4 +63,6 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfAdamWOptions*, int> AdamWUpdate;
     public delegate* unmanaged[Cdecl]<nint, long, long> AdamWSquaredNormScratchBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> AdamWSquaredNorm;
+    public delegate* unmanaged[Cdecl]<nint, int, double*, int> MeasureArithmetic;
+    public delegate* unmanaged[Cdecl]<nint, double*, int> MeasureBandwidth;
 }

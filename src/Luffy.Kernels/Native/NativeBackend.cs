@@ -116,5 +116,21 @@ public sealed unsafe class NativeBackend : IBackend
     public void Synchronize() => _context.Check("Synchronize", _context.Table->Synchronize(_context.Handle));
 
     /// <inheritdoc/>
+    public double? MeasureArithmetic(DType dtype)
+    {
+        double rate = 0;
+        _context.Check("MeasureArithmetic", _context.Table->MeasureArithmetic(_context.Handle, (int)dtype, &rate));
+        return rate;
+    }
+
+    /// <inheritdoc/>
+    public double? MeasureBandwidth()
+    {
+        double rate = 0;
+        _context.Check("MeasureBandwidth", _context.Table->MeasureBandwidth(_context.Handle, &rate));
+        return rate;
+    }
+
+    /// <inheritdoc/>
     public void Dispose() => _context.Dispose();
 }

@@ -90,6 +90,10 @@ public sealed class AllocationTests
 
         public void Synchronize() => inner.Synchronize();
 
+        public double? MeasureArithmetic(DType dtype) => inner.MeasureArithmetic(dtype);
+
+        public double? MeasureBandwidth() => inner.MeasureBandwidth();
+
         public void Dispose() => inner.Dispose();
     }
 }

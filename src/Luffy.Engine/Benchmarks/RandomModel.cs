@@ -1,0 +1,73 @@
+using System.Runtime.InteropServices;
+using Luffy.Engine.Model;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Benchmarks;
+
+/// <summary>
+/// Random parameters and token ids, the same for the same seed. Half a billion weights take a second or two and a few megabytes of host
+/// memory, so that the peak of a benchmark is that of a run.
+/// </summary>
+public sealed class RandomModel(ulong seed)
+{
+    private const int SliceElements = 1 << 20;
+
+    // Uniform with the deviation 0.05 of the peers' models: values are what matters to no kernel here, their spread is.
+    private const float HalfWidth = 0.05f * 1.7320508f;
+
+    private ulong _state = seed;
+
+    /// <summary>Fills weights and their packed forms: matrices and biases around 0, norms around 1.</summary>
+    public void Fill(IBackend backend, ParameterSet parameters)
+    {
+        var norms = parameters.Layout.Layers.SelectMany(l => new[] { l.AttentionNorm, l.MlpNorm }).Append(parameters.Layout.FinalNorm).ToHashSet();
+        foreach (Parameter p in parameters.Layout.All)
+        {
+            long columns = p.IsVector ? 1 : p.Columns, step = Math.Max(1, SliceElements / columns);
+            float[] values = [];
+            for (long row = 0; row < p.Rows; row += step)
+            {
+                long rows = Math.Min(step, p.Rows - row);
+                if (values.Length != rows * columns) values = new float[rows * columns];
+                Draw(values, norms.Contains(p) ? 1 : 0);
+                ModelWeights.Upload(backend, parameters, p, new CheckpointTensor(p.Name, row, rows), values);
+            }
+        }
+
+        parameters.Pack();
+    }
+
+    /// <summary>Ids below a bound.</summary>
+    public int[] Ids(int count, int bound)
+    {
+        var ids = new int[count];
+        for (int i = 0; i < count; i++) ids[i] = (int)((Next() >> 32) * (ulong)bound >> 32);
+        return ids;
+    }
+
+    // Two values of 24 bits a draw.
+    private void Draw(Span<float> values, float mean)
+    {
+        Span<ulong> pairs = MemoryMarshal.Cast<float, ulong>(values);
+        const float Scale = 2 * HalfWidth / (1 << 24);
+        float low = mean - HalfWidth;
+        for (int i = 0; i < pairs.Length; i++)
+        {
+            ulong bits = Next();
+            values[2 * i] = low + ((bits >> 40) * Scale);
+            values[(2 * i) + 1] = low + ((bits & 0xFFFFFF) * Scale);
+        }
+
+        if (values.Length % 2 == 1) values[^1] = low + ((Next() >> 40) * Scale);
+    }
+
+    // SplitMix64.
+    private ulong Next()
+    {
+        _state += 0x9E3779B97F4A7C15;
+        ulong z = _state;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
+}

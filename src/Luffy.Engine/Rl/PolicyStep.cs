@@ -1,0 +1,38 @@
+using Luffy.Engine.Model;
+using Luffy.Engine.Optim;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>What a <see cref="PolicyStep"/> did.</summary>
+/// <param name="Update">Gradient norm, and whether it was applied.</param>
+/// <param name="OffPolicyNorm">Gradient norm of the rows with demonstration tokens alone.</param>
+public readonly record struct PolicyStepResult(UpdateResult Update, double OffPolicyNorm);
+
+/// <summary>One optimiser update: gradients of some rows, norm, clip, AdamW.</summary>
+/// <param name="parameters">What is trained.</param>
+/// <param name="updater">Loss and gradients.</param>
+/// <param name="optimizer">The update.</param>
+public sealed class PolicyStep(ParameterSet parameters, PolicyUpdater updater, AdamWOptimizer optimizer)
+{
+    /// <summary>Makes the update. Rows with demonstration tokens go first, so that their share of the gradient can be measured on the way.</summary>
+    /// <param name="rows">The rows that have a gradient.</param>
+    /// <param name="weights">Each row's token weight.</param>
+    /// <param name="options">The objective.</param>
+    /// <param name="rate">Learning rate.</param>
+    /// <param name="statistics">Receives the sums of every token.</param>
+    public PolicyStepResult Run(IReadOnlyList<TrainingRow> rows, IReadOnlyList<float> weights, PolicyLossOptions options, double rate, PolicyStatistics statistics)
+    {
+        parameters.ZeroGradients();
+        double offNorm = Accumulate(r => r.OffPolicyTokens > 0) ? optimizer.GradientNorm(parameters) : 0;
+        Accumulate(r => r.OffPolicyTokens == 0);
+        return new PolicyStepResult(optimizer.Update(parameters, rate), offNorm);
+
+        bool Accumulate(Func<TrainingRow, bool> wanted)
+        {
+            int[] chosen = [.. Enumerable.Range(0, rows.Count).Where(i => wanted(rows[i]))];
+            if (chosen.Length > 0) updater.Accumulate(parameters, [.. chosen.Select(i => rows[i])], [.. chosen.Select(i => weights[i])], options, statistics);
+            return chosen.Length > 0;
+        }
+    }
+}

@@ -1,0 +1,28 @@
+namespace Luffy.Kernels.Tests;
+
+/// <summary>The measured limits of the machine are there, and of the order that a core has had since AVX2 (2013) and will have for a while.</summary>
+public sealed class MachinePeakTests
+{
+    [TestCaseSource(typeof(TestBackends), nameof(TestBackends.Native))]
+    public void A_native_backend_measures_its_arithmetic(string name)
+    {
+        using IBackend backend = TestBackends.Open(name, threads: 1);
+        Assert.That(backend.MeasureArithmetic(DType.F32), Is.InRange(1e9, 1e13));
+        Assert.That(backend.MeasureArithmetic(DType.Bf16), Is.InRange(1e9, 1e13));
+        Assert.That(() => backend.MeasureArithmetic(DType.I32), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("f32 or bf16"));
+    }
+
+    [Test]
+    public void A_native_backend_measures_its_bandwidth()
+    {
+        using IBackend backend = TestBackends.Open("cpu/avx2");
+        Assert.That(backend.MeasureBandwidth(), Is.InRange(1e8, 1e13));
+    }
+
+    [Test]
+    public void The_reference_has_no_limit_to_speak_of()
+    {
+        using IBackend backend = TestBackends.Open("reference");
+        Assert.That((backend.MeasureArithmetic(DType.F32), backend.MeasureBandwidth()), Is.EqualTo(((double?)null, (double?)null)));
+    }
+}
