@@ -51,6 +51,10 @@ inline void store(bf16* p, Vector x, Part part) {
     memcpy(p, buffer, static_cast<size_t>(part.count) * 2);
 }
 
+template <class T, int N> inline void store_together(T* p, const Vector (&x)[N]) {
+    for (int i = 0; i < N; i++) store(p + i * W, x[i]);
+}
+
 inline Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
 inline Vector sub(Vector a, Vector b) { return _mm256_sub_ps(a, b); }
 inline Vector mul(Vector a, Vector b) { return _mm256_mul_ps(a, b); }
@@ -64,6 +68,7 @@ inline Vector fnma(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b,
 inline Vector max(Vector a, Vector b) { return _mm256_max_ps(a, b); }
 inline Vector min(Vector a, Vector b) { return _mm256_min_ps(a, b); }
 inline Vector round(Vector a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Vector fraction(Vector a) { return _mm256_sub_ps(a, _mm256_floor_ps(a)); }
 
 inline Mask less(Vector a, Vector b) { return {_mm256_cmp_ps(a, b, _CMP_LT_OQ)}; }
 inline Mask equal(Vector a, Vector b) { return {_mm256_cmp_ps(a, b, _CMP_EQ_OQ)}; }

@@ -48,6 +48,24 @@ inline void store(float* p, Vector x, Part part) { _mm512_mask_storeu_ps(p, part
 inline void store(bf16* p, Vector x, Full = {}) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), to_bf16_bits(x)); }
 inline void store(bf16* p, Vector x, Part part) { _mm256_mask_storeu_epi16(p, part.mask(), to_bf16_bits(x)); }
 
+// Neighbouring vectors, with one look for subnormals.
+template <int N> inline void store_together(float* p, const Vector (&x)[N]) {
+    for (int i = 0; i < N; i++) store(p + i * W, x[i]);
+}
+template <int N> inline void store_together(bf16* p, const Vector (&x)[N]) {
+    static_assert(N % 2 == 0);
+#if defined(__AVX512BF16__)
+    Mask subnormal = 0;
+    for (int i = 0; i < N; i++) subnormal |= _mm512_fpclass_ps_mask(x[i], 0x20);
+    if (__builtin_expect(subnormal == 0, 1)) {
+        for (int i = 0; i < N; i += 2)
+            _mm512_storeu_si512(p + i * W, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(x[i + 1], x[i])));
+        return;
+    }
+#endif
+    for (int i = 0; i < N; i++) _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + i * W), round_bits(x[i]));
+}
+
 inline Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
 inline Vector sub(Vector a, Vector b) { return _mm512_sub_ps(a, b); }
 inline Vector mul(Vector a, Vector b) { return _mm512_mul_ps(a, b); }
@@ -61,6 +79,8 @@ inline Vector fnma(Vector a, Vector b, Vector c) { return _mm512_fnmadd_ps(a, b,
 inline Vector max(Vector a, Vector b) { return _mm512_max_ps(a, b); }
 inline Vector min(Vector a, Vector b) { return _mm512_min_ps(a, b); }
 inline Vector round(Vector a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+// a − ⌊a⌋
+inline Vector fraction(Vector a) { return _mm512_reduce_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 
 inline Mask less(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 inline Mask equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }

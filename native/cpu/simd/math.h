@@ -9,6 +9,17 @@ template <class Body> inline void each_vector(int64_t n, const Body& body) {
     if (i < n) body(i, Part{static_cast<int>(n - i)});
 }
 
+// The same with body(i, Four) for as many groups of four vectors as there are: work that waits for its own results keeps the
+// processor busy where four run side by side.
+struct Four {};
+template <class P> constexpr bool is_four = false;
+template <> constexpr bool is_four<Four> = true;
+template <class Body> inline void each_four_vectors(int64_t n, const Body& body) {
+    int64_t i = 0;
+    for (; i + 4 * W <= n; i += 4 * W) body(i, Four{});
+    each_vector(n - i, [&](int64_t j, auto part) { body(i + j, part); });
+}
+
 // x, with `otherwise` in the lanes beyond the part.
 inline Vector tail_is(Vector x, Full, float) { return x; }
 inline Vector tail_is(Vector x, Part part, float otherwise) {
@@ -30,6 +41,20 @@ inline Vector exp(Vector x) {
     p = fma(p, r, broadcast(5.000000014e-01f));
     p = add(broadcast(1.0f), fma(mul(r, r), p, r));
     return scale_by_power(p, n);
+}
+
+// e^x within 2^−18, for a result that is rounded to bf16: a polynomial of 2^f on 0 … 1. Underflows to 0, overflows to infinity,
+// keeps NaN.
+inline Vector exp_for_bf16(Vector x) {
+    Vector t = mul(x, broadcast(1.44269504088896341f));
+    if (W == 8) t = min(broadcast(129.0f), max(broadcast(-160.0f), t)); // as far as its scale_by_power goes
+    const Vector f = fraction(t);
+    Vector p = broadcast(1.353416797e-02f);
+    p = fma(p, f, broadcast(5.201146043e-02f));
+    p = fma(p, f, broadcast(2.414427571e-01f));
+    p = fma(p, f, broadcast(6.930038344e-01f));
+    p = fma(p, f, broadcast(1.000002593f));
+    return scale_by_power(p, sub(t, f));
 }
 
 // ln x within 1 ulp for positive normal x; −∞ at zero and below the normal range, +∞ kept; negative x and NaN give NaN.
