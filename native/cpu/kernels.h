@@ -102,7 +102,7 @@ struct Kernels {
                                int64_t width);
 
     // PolicyLoss
-    int64_t (*policy_loss_scratch[2])(int64_t rows, int64_t hidden_size, int64_t vocabulary, int threads);
+    int64_t (*policy_loss_scratch[2])(int64_t rows, int64_t hidden_size, int64_t vocabulary);
     void (*policy_loss[2])(const Runtime&, const PolicyArguments&);
 
     // Sampling

@@ -170,6 +170,8 @@ void loss(int32_t dtype, int64_t rows, int64_t h, int64_t v) {
     tokens.advantages = tensor(LF_F32, rows);
     tokens.old_log_probs = tensor(LF_F32, rows);
     tokens.weights = tensor(LF_F32, rows);
+    // Ratios near 1, as in training.
+    for (int64_t r = 0; r < rows; r++) static_cast<float*>(tokens.old_log_probs.data)[r] = NAN;
     lf_policy_options o{};
     o.temperature = 1;
     o.off_shaping = LF_SHAPING_REGULARIZED;
@@ -186,7 +188,6 @@ void loss(int32_t dtype, int64_t rows, int64_t h, int64_t v) {
             require(table->policy_loss_log_prob(context, &statistics, &hidden, &head, &packed, &tokens.targets, 1, &scratch));
         },
         product);
-    // Three products are what any implementation must do; computing the logits twice is ours to pay for.
     row(
         "policy loss forward and backward " + shape, dtype,
         [&] {
@@ -267,7 +268,10 @@ int main(int count, char** arguments) {
         attention(dtype, 8, 2, 32, 16, 256);
         attention(dtype, 14, 2, 64, 2, 1024);
         loss(dtype, 2048, 256, 512);
+        loss(dtype, 8192, 256, 512);
+        loss(dtype, 4096, 512, 4096);
         loss(dtype, 512, 512, 16384);
+        loss(dtype, 512, 896, 151936);
         elementwise(dtype, 4096, 256, 768);
     }
     optimiser(4 << 20);

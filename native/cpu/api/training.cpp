@@ -10,7 +10,7 @@ namespace {
 int64_t policy_loss_scratch_bytes(lf_context* context, int64_t rows, int64_t hidden_size, int64_t vocabulary, int32_t dtype) {
     if (rows < 0 || hidden_size < 0 || vocabulary < 0 || (dtype != LF_F32 && dtype != LF_BF16))
         return -fail(LF_INVALID_ARGUMENT, "rows, hidden size and vocabulary must not be negative, and the dtype f32 or bf16");
-    return context->kernels->policy_loss_scratch[dtype](rows, hidden_size, vocabulary, context->runtime.threads);
+    return context->kernels->policy_loss_scratch[dtype](rows, hidden_size, vocabulary);
 }
 
 const char* policy_problem(lf_context* context, const lf_tensor* statistics, const lf_tensor* hidden, const lf_tensor* head,
@@ -24,10 +24,9 @@ const char* policy_problem(lf_context* context, const lf_tensor* statistics, con
            : !is_matrix(statistics, LF_F32, LF_TOKEN_STATISTICS, rows) ? "statistics must be f32 [8, R]"
            : exists(packed) && !is_bytes(packed, kernels.linear_packed_bytes[head->dtype](v, h))
                ? "packed must be u8 of the packed bytes of [V, H]"
-           : !(temperature > 0) || std::isinf(temperature) ? "the temperature must be positive"
-           : !is_bytes(scratch, kernels.policy_loss_scratch[head->dtype](rows, h, v, context->runtime.threads))
-               ? "scratch is too small"
-               : nullptr;
+           : !(temperature > 0) || std::isinf(temperature)                            ? "the temperature must be positive"
+           : !is_bytes(scratch, kernels.policy_loss_scratch[head->dtype](rows, h, v)) ? "scratch is too small"
+                                                                                      : nullptr;
 }
 
 PolicyArguments policy_arguments(const lf_tensor* statistics, const lf_tensor* hidden, const lf_tensor* head,

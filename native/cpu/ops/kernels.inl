@@ -18,7 +18,7 @@
 #include "adamw.inl"
 #include "machine_peak.inl"
 
-inline int64_t linear_workspace_bytes() { return gemm_workspace_bytes; }
+inline int64_t linear_workspace_bytes() { return policy_loss_workspace_bytes; } // gemm's and a tile of logits
 
 constexpr Kernels make_kernels(const char* isa) {
     Kernels k{};

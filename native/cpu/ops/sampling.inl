@@ -155,16 +155,20 @@ class TokenFilter {
     int64_t n;
 };
 
-inline float row_log_sum_exp(const float* z, int64_t n) {
-    LogSumExp state;
-    for (int64_t i = 0; i < n; i += vocabulary_block)
-        state.add_block<false>(z + i, n - i < vocabulary_block ? n - i : vocabulary_block);
-    return state.value();
+// Scratch of a thread: scaled logits, the weights that filters need, maxima and totals of the vocabulary's blocks.
+inline int64_t sampling_scratch(int64_t vocabulary) {
+    return (2 * (vocabulary + vocabulary_blocks_of(vocabulary)) * static_cast<int64_t>(sizeof(float)) + 63) / 64 * 64;
 }
 
-// Scaled logits, and the weights that filters need.
-inline int64_t sampling_scratch(int64_t vocabulary) {
-    return (2 * vocabulary * static_cast<int64_t>(sizeof(float)) + 63) / 64 * 64;
+inline float row_log_sum_exp(const float* z, int64_t n, float* memory) {
+    const int64_t blocks = vocabulary_blocks_of(n);
+    for (int64_t b = 0; b < blocks; b++) {
+        const int64_t start = b * vocabulary_block, count = n - start < vocabulary_block ? n - start : vocabulary_block;
+        const BlockSums sums = sum_block<false>(z + start, count, [](int64_t, Vector, auto) {});
+        memory[b] = sums.maximum;
+        memory[blocks + b] = sums.total;
+    }
+    return first_lane(sum_blocks(memory, memory + blocks, nullptr, blocks, 1, Part{1}).log_sum_exp());
 }
 
 inline void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,
@@ -176,7 +180,7 @@ inline void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float
         const int64_t worker = (workspace - runtime.workspaces) / runtime.workspace_bytes;
         float* z = reinterpret_cast<float*>(scratch + worker * stride);
         scale_logits(z, logits + row * vocabulary, vocabulary, greedy ? 1.0f : options.temperature);
-        const float log_sum_exp = row_log_sum_exp(z, vocabulary);
+        const float log_sum_exp = row_log_sum_exp(z, vocabulary, z + 2 * vocabulary);
         if (greedy) {
             ids[row] = draw(z, vocabulary, nullptr, 0);
             log_probs[row] = z[ids[row]] - log_sum_exp;
@@ -191,6 +195,6 @@ inline void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float
         ids[row] = draw(z, vocabulary, keys + 3 * row, options.seed);
         log_probs[row] = z[ids[row]] - log_sum_exp;
         // The same routine over the same values gives the same bits where the filters kept everything.
-        sampled_log_probs[row] = keeps_all ? log_probs[row] : z[ids[row]] - row_log_sum_exp(z, vocabulary);
+        sampled_log_probs[row] = keeps_all ? log_probs[row] : z[ids[row]] - row_log_sum_exp(z, vocabulary, z + 2 * vocabulary);
     });
 }

@@ -131,6 +131,7 @@ void policy() {
         }
         check(dtype, 70, 24, 2600, all, true);
         check(dtype, 1100, 16, 40, all, false);
+        check(dtype, 530, 5, 9000, all, false); // several chunks of rows, and spans of the vocabulary
     }
 }
 

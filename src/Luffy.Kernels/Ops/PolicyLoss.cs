@@ -44,8 +44,9 @@ public readonly record struct PolicyTokens(Tensor Targets, Tensor Advantages, Te
 
 /// <summary>
 /// LM head, temperature, log-softmax, entropy, the mixed-policy objective and all their gradients in one operation: logits exist only
-/// as a tile. The log-sum-exp runs over blocks of the vocabulary of a fixed size in ascending order, each logit being
-/// <see cref="ILinear"/>'s chain over H, so a token's log-prob has the same bits in any batch, and in <see cref="ISampling"/>.
+/// as tiles, and the softmax of as many rows as a store of a fixed size holds. The log-sum-exp is that of vocabulary blocks of a fixed
+/// size, each in one order of its own, added up in ascending order; each logit is <see cref="ILinear"/>'s chain over H. So a token's
+/// log-prob has the same bits in any batch, and in <see cref="ISampling"/>.
 /// </summary>
 public interface IPolicyLoss
 {
