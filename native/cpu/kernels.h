@@ -106,7 +106,7 @@ struct Kernels {
     void (*policy_loss[2])(const Runtime&, const PolicyArguments&);
 
     // Sampling
-    int64_t (*sampling_scratch)(int64_t vocabulary); // of one thread
+    int64_t (*sampling_scratch)(int64_t rows, int64_t vocabulary, int threads);
     void (*sample)(const Runtime&, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,
                    const int32_t* keys, int64_t rows, int64_t vocabulary, const lf_sampling_options&, char* scratch);
 

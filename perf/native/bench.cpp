@@ -276,7 +276,9 @@ int main(int count, char** arguments) {
     }
     optimiser(4 << 20);
     sampling(64, 512, {1, 0, 1, 0, 1}, "all");
+    sampling(1, 151936, {1, 0, 1, 0, 1}, "all");
     sampling(8, 151936, {1, 0, 1, 0, 1}, "all");
+    sampling(8, 151936, {1, 0, 0.95f, 0, 1}, "top-p");
     sampling(8, 151936, {1, 50, 0.95f, 0, 1}, "top-k top-p");
     table->destroy(context);
     return 0;

@@ -128,7 +128,7 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
 
 int64_t sampling_scratch_bytes(lf_context* context, int64_t rows, int64_t vocabulary) {
     if (rows < 0 || vocabulary < 0) return -fail(LF_INVALID_ARGUMENT, "rows and vocabulary must not be negative");
-    return context->runtime.threads * context->kernels->sampling_scratch(vocabulary);
+    return context->kernels->sampling_scratch(rows, vocabulary, context->runtime.threads);
 }
 
 lf_status sampling_sample(lf_context* context, const lf_tensor* ids, const lf_tensor* log_probs,
@@ -147,8 +147,8 @@ lf_status sampling_sample(lf_context* context, const lf_tensor* ids, const lf_te
             : options->top_k < 0                                                    ? "top-k must be 0 or more"
             : !(options->top_p > 0 && options->top_p <= 1)                          ? "top-p must be in (0, 1]"
             : !(options->min_p >= 0 && options->min_p <= 1)                         ? "min-p must be in [0, 1]"
-            : !is_bytes(scratch, context->runtime.threads * context->kernels->sampling_scratch(v)) ? "scratch is too small"
-                                                                                                   : nullptr;
+            : !is_bytes(scratch, context->kernels->sampling_scratch(rows, v, context->runtime.threads)) ? "scratch is too small"
+                                                                                                        : nullptr;
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; temperature " + std::to_string(options->temperature) + ", top-k " +
                               std::to_string(options->top_k) + ", top-p " + std::to_string(options->top_p) + ", min-p " +

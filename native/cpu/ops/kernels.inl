@@ -14,6 +14,8 @@
 #include "attention/cache.inl"
 #include "log_sum_exp.inl"
 #include "policy_loss.inl"
+#include "philox.inl"
+#include "token_filter.inl"
 #include "sampling.inl"
 #include "adamw.inl"
 #include "machine_peak.inl"

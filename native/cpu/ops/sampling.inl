@@ -1,200 +1,236 @@
 // Gumbel-max sampling with filters; the contract is src/Luffy.Kernels/Ops/Sampling.cs.
+//
+// A row goes through in ranges of vocabulary blocks that any thread may take: block sums and, where no filter waits for all of
+// them, the draw while the block is in the level-1 cache. With filters a second round reads the blocks that hold kept tokens.
 
-// Ten rounds of Philox4x32 (Salmon et al., SC'11) over W counters (first + lane, c1, c2, c3); words[j] is word j of each.
-inline void philox(Integers first, const int32_t* key, uint64_t seed, Integers (&words)[4]) {
-    Integers c0 = first, c1 = broadcast(key[0]), c2 = broadcast(key[1]), c3 = broadcast(key[2]);
-    uint32_t k0 = static_cast<uint32_t>(seed), k1 = static_cast<uint32_t>(seed >> 32);
-    const Integers m0 = broadcast(static_cast<int32_t>(0xD2511F53u)), m1 = broadcast(static_cast<int32_t>(0xCD9E8D57u));
-    for (int round = 0; round < 10; round++) {
-        Integers high0, low0, high1, low1;
-        multiply_wide(m0, c0, high0, low0);
-        multiply_wide(m1, c2, high1, low1);
-        c0 = exclusive_or(exclusive_or(high1, c1), broadcast(static_cast<int32_t>(k0)));
-        c1 = low1;
-        c2 = exclusive_or(exclusive_or(high0, c3), broadcast(static_cast<int32_t>(k1)));
-        c3 = low0;
-        k0 += 0x9E3779B9u;
-        k1 += 0xBB67AE85u;
-    }
-    words[0] = c0;
-    words[1] = c1;
-    words[2] = c2;
-    words[3] = c3;
-}
+constexpr int64_t range_blocks = 32;
 
-// −ln(−ln u), u = ((word >> 9) + ½)·2⁻²³
-inline Vector gumbel(Integers word) {
-    const Vector u = mul(add(to_float(shift_right<9>(word)), broadcast(0.5f)), broadcast(1.0f / 8388608.0f));
-    return sub(zero(), log(sub(zero(), log(u))));
-}
-
-// The lowest id among the largest of z + noise; ids whose z is −∞ cannot be drawn. Without key there is no noise.
-inline int32_t draw(const float* z, int64_t n, const int32_t* key, uint64_t seed) {
-    Vector best = broadcast(-infinity);
-    Integers best_id = broadcast(int32_t{0});
-    alignas(64) float noise[4 * W];
-    for (int64_t start = 0; start < n; start += 4 * W) {
-        if (key != nullptr) {
-            Integers words[4];
-            philox(add(broadcast(static_cast<int32_t>(start / 4)), lanes()), key, seed, words);
-            for (int j = 0; j < 4; j++) store(noise + j * W, gumbel(words[j]));
-        }
-        each_vector(n - start < 4 * W ? n - start : 4 * W, [&](int64_t i, auto part) {
-            const Integers offset = add(broadcast(static_cast<int32_t>(i)), lanes());
-            Vector value = load(z + start + i, part);
-            if (key != nullptr) {
-                // Token 4c + j takes word j of counter c.
-                const Integers word = sub(offset, shift_left<2>(shift_right<2>(offset)));
-                value = add(value, gather(noise, add(shift_left < W == 16 ? 4 : 3 > (word), shift_right<2>(offset))));
-            }
-            const Mask larger = less(best, tail_is(value, part, -infinity));
-            best = select(larger, value, best);
-            best_id = select(larger, add(broadcast(static_cast<int32_t>(start)), offset), best_id);
-        });
-    }
-    alignas(64) float values[W];
-    alignas(64) int32_t ids[W];
-    store(values, best);
-    store_integers(ids, best_id);
-    int lane = 0;
-    for (int i = 1; i < W; i++) {
-        if (values[i] > values[lane] || (values[i] == values[lane] && ids[i] < ids[lane])) lane = i;
-    }
-    return values[lane] == -infinity ? 0 : ids[lane];
-}
-
-// A float's bits made monotone; −0 counts as 0.
-inline uint32_t ascending_key(float value) {
-    const float normal = value + 0.0f;
-    uint32_t bits;
-    memcpy(&bits, &normal, sizeof bits);
-    return (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-}
-
-// The filters of one row of scaled logits, each on what the one before left. They select by the bytes of the keys, from the
-// highest down, so nothing is sorted.
-class TokenFilter {
+// The lowest id among the largest of z + noise over ascending blocks; ids whose z is −∞ cannot be drawn. Without key there is no
+// noise.
+class Draw {
   public:
-    TokenFilter(float* scaled, float* memory, int64_t vocabulary) : z(scaled), weight(memory), n(vocabulary) {}
+    Draw(const int32_t* key_of_row, uint64_t seed_of_all) : key(key_of_row), seed(seed_of_all) {}
 
-    void top_k(int64_t k) {
-        if (k <= 0 || k >= n) return;
-        uint32_t prefix = 0, mask = 0;
-        int64_t wanted = k;
-        for (int shift = 24; shift >= 0; shift -= 8) {
-            int64_t counts[256] = {};
-            for (int64_t v = 0; v < n; v++) {
-                const uint32_t key = ascending_key(z[v]);
-                if ((key & mask) == prefix) counts[(key >> shift) & 255]++;
+    // z: the block that begins at token `start`, whose largest is `maximum`.
+    void add_block(const float* z, int64_t n, int64_t start, float maximum) {
+        if (key == nullptr ? maximum <= best_value : maximum + most_noise < best_value) return;
+        int32_t threshold = -1;
+        float seen = -infinity;
+        for (int64_t i = 0; i < n; i += 4 * W) {
+            Integers words[4];
+            if (key != nullptr) {
+                if (best_value > seen) threshold = threshold_of(maximum);
+                seen = best_value;
+                philox(words, start + i, key, seed);
             }
-            int bin = 255;
-            while (wanted > counts[bin]) wanted -= counts[bin--];
-            prefix |= static_cast<uint32_t>(bin) << shift;
-            mask |= 255u << shift;
-        }
-        for (int64_t v = 0; v < n; v++) {
-            if (ascending_key(z[v]) < prefix) z[v] = -infinity;
+            for (int j = 0; j < 4 && i + j * W < n; j++) {
+                const int64_t at = i + j * W;
+                if (key != nullptr) {
+                    words[j] = shift_right<9>(words[j]);
+                    if (!any(less(broadcast(threshold), words[j]))) continue;
+                }
+                if (n - at >= W)
+                    add_vector(load(z + at), words[j], start + at);
+                else
+                    add_vector(tail_is(load(z + at, Part{static_cast<int>(n - at)}), Part{static_cast<int>(n - at)}, -infinity),
+                               words[j], start + at);
+            }
         }
     }
 
-    void top_p_and_min_p(float top_p, float min_p) {
-        if (top_p >= 1 && min_p <= 0) return;
-        float maximum = -infinity;
-        for (int64_t v = 0; v < n; v++) maximum = z[v] > maximum ? z[v] : maximum;
-        each_vector(n, [&](int64_t i, auto part) { store(weight + i, exp(sub(load(z + i, part), broadcast(maximum))), part); });
-        if (top_p < 1) keep_mass(top_p);
-        // The most probable token's weight is e^0 = 1, so it stays.
-        for (int64_t v = 0; min_p > 0 && v < n; v++) {
-            if (weight[v] < min_p) z[v] = -infinity;
+    float value() const { return best_value; }
+
+    int32_t id() const {
+        alignas(64) float values[W];
+        alignas(64) int32_t all[W];
+        store(values, best);
+        store_integers(all, ids);
+        int lane = 0;
+        for (int i = 1; i < W; i++) {
+            if (values[i] > values[lane] || (values[i] == values[lane] && all[i] < all[lane])) lane = i;
         }
+        return values[lane] == -infinity ? 0 : all[lane];
     }
 
   private:
-    void keep_mass(float top_p) {
-        double total = 0;
-        for (int64_t v = 0; v < n; v++) total += static_cast<double>(weight[v]);
-        const double wanted = static_cast<double>(top_p) * total;
-        uint32_t prefix = 0, mask = 0;
-        double above = 0; // mass of the tokens with keys above the prefix
-        for (int shift = 24; shift >= 0; shift -= 8) {
-            double masses[256] = {};
-            bool present[256] = {};
-            for (int64_t v = 0; v < n; v++) {
-                const uint32_t key = ascending_key(z[v]);
-                if ((key & mask) != prefix || z[v] == -infinity) continue;
-                masses[(key >> shift) & 255] += static_cast<double>(weight[v]);
-                present[(key >> shift) & 255] = true;
-            }
-            int chosen = -1;
-            double before = above;
-            for (int bin = 255; bin >= 0; bin--) {
-                if (!present[bin]) continue;
-                chosen = bin;
-                above = before;
-                if (before + masses[bin] >= wanted) break;
-                before += masses[bin];
-            }
-            prefix |= static_cast<uint32_t>(chosen) << shift;
-            mask |= 255u << shift;
-        }
-        // Of the tokens that share the last key, those with the lowest ids that it takes to reach the mass; at least one.
-        bool some = false;
-        for (int64_t v = 0; v < n; v++) {
-            const uint32_t key = ascending_key(z[v]);
-            if (key > prefix) continue;
-            if (key == prefix && (!some || above < wanted)) {
-                above += static_cast<double>(weight[v]);
-                some = true;
-            } else {
-                z[v] = -infinity;
-            }
-        }
+    void add_vector(Vector z, Integers bits, int64_t id) {
+        const Vector value = key == nullptr ? z : add(z, gumbel(bits));
+        const Mask larger = less(best, value);
+        if (!any(larger)) return;
+        best = select(larger, value, best);
+        ids = select(larger, add(broadcast(static_cast<int32_t>(id)), lanes()), ids);
+        best_value = max_lanes(best);
     }
 
-    float *z, *weight;
-    int64_t n;
+    // Words whose upper 23 bits are no larger than this cannot win for logits up to `maximum`: their noise, which grows with the
+    // word but for an error far below the margin, is too little.
+    int32_t threshold_of(float maximum) const {
+        const float needed = best_value - maximum - 0.01f;
+        if (!(needed > 0.5f)) return -1;
+        const int32_t bits = static_cast<int32_t>(exp1(0.0f - exp1(0.0f - needed)) * 8388608.0f) - 2;
+        if (bits < 0) return -1;
+        return maximum + (first_lane(gumbel(broadcast(bits))) + 1e-4f) < best_value ? bits : -1;
+    }
+
+    const int32_t* key;
+    uint64_t seed;
+    const float most_noise = first_lane(gumbel(broadcast(int32_t{0x7FFFFF})));
+    Vector best = broadcast(-infinity);
+    Integers ids = broadcast(int32_t{0});
+    float best_value = -infinity;
 };
 
-// Scratch of a thread: scaled logits, the weights that filters need, maxima and totals of the vocabulary's blocks.
-inline int64_t sampling_scratch(int64_t vocabulary) {
-    return (2 * (vocabulary + vocabulary_blocks_of(vocabulary)) * static_cast<int64_t>(sizeof(float)) + 63) / 64 * 64;
-}
+struct SamplingArguments {
+    int32_t* ids;
+    float *log_probs, *sampled_log_probs;
+    const float* logits;
+    const int32_t* keys;
+    int64_t rows, vocabulary;
+    lf_sampling_options options;
+    char* scratch;
+};
 
-inline float row_log_sum_exp(const float* z, int64_t n, float* memory) {
-    const int64_t blocks = vocabulary_blocks_of(n);
-    for (int64_t b = 0; b < blocks; b++) {
-        const int64_t start = b * vocabulary_block, count = n - start < vocabulary_block ? n - start : vocabulary_block;
-        const BlockSums sums = sum_block<false>(z + start, count, [](int64_t, Vector, auto) {});
-        memory[b] = sums.maximum;
-        memory[blocks + b] = sums.total;
+class Sampling {
+  public:
+    static int64_t scratch_bytes(int64_t rows, int64_t vocabulary, int threads) {
+        SamplingArguments shape{};
+        shape.rows = rows;
+        shape.vocabulary = vocabulary;
+        return Sampling(shape, threads).end;
     }
-    return first_lane(sum_blocks(memory, memory + blocks, nullptr, blocks, 1, Part{1}).log_sum_exp());
+
+    static void run(const Runtime& runtime, const SamplingArguments& arguments) {
+        Sampling sampling(arguments, runtime.threads);
+        sampling.run(runtime);
+    }
+
+  private:
+    Sampling(const SamplingArguments& arguments, int threads)
+        : a(arguments), blocks(vocabulary_blocks_of(a.vocabulary)), ranges((blocks + range_blocks - 1) / range_blocks) {
+        const auto take = [&](auto*& array, int64_t length) {
+            array = reinterpret_cast<decltype(+array)>(a.scratch + end);
+            end = (end + length * static_cast<int64_t>(sizeof *array) + 63) / 64 * 64;
+        };
+        take(sums, a.rows * 4 * blocks);
+        take(kept, a.rows);
+        take(drawn, a.rows * ranges);
+        take(candidates, threads * candidate_stride());
+    }
+
+    int64_t candidate_stride() const { return (a.vocabulary + 2 * W - 1) / W * W; }
+
+    void run(const Runtime& runtime) {
+        const auto all_ranges = [&](bool filtered) {
+            parallel(runtime, a.rows * ranges, [&](int64_t task, char*) { take_range(task / ranges, task % ranges, filtered); });
+        };
+        const auto all_rows = [&](const auto& body) {
+            parallel(runtime, a.rows, [&](int64_t row, char* workspace) {
+                body(row, candidates + (workspace - runtime.workspaces) / runtime.workspace_bytes * candidate_stride());
+            });
+        };
+        if (ranges == 1) {
+            all_rows([&](int64_t row, float* memory) {
+                take_range(row, 0, false);
+                if (filters()) {
+                    filter(row, memory);
+                    take_range(row, 0, true);
+                }
+                finish(row);
+            });
+            return;
+        }
+        all_ranges(false);
+        if (filters()) {
+            all_rows([&](int64_t row, float* memory) { filter(row, memory); });
+            all_ranges(true);
+        }
+        all_rows([&](int64_t row, float*) { finish(row); });
+    }
+
+    bool greedy() const { return a.options.temperature == 0; }
+    bool filters() const { return !greedy() && !(a.options.top_k == 0 && a.options.top_p >= 1 && a.options.min_p <= 0); }
+    ScaledRow row_of(int64_t row) const {
+        return {a.logits + row * a.vocabulary, a.vocabulary, greedy() ? 1.0f : a.options.temperature};
+    }
+    // Maxima and totals of a row's blocks, of the whole distribution and of what filters keep.
+    float* maxima(int64_t row, bool filtered) const { return sums + (row * 4 + (filtered ? 2 : 0)) * blocks; }
+    float* totals(int64_t row, bool filtered) const { return maxima(row, filtered) + blocks; }
+
+    // Block sums of a range of a row, and the largest of its noisy logits unless filters are still to come.
+    void take_range(int64_t row, int64_t range, bool filtered) {
+        const ScaledRow logits = row_of(row);
+        const int64_t last = (range + 1) * range_blocks < blocks ? (range + 1) * range_blocks : blocks;
+        const bool draws = filtered || !filters();
+        Draw draw(greedy() ? nullptr : a.keys + 3 * row, a.options.seed);
+        alignas(64) float memory[vocabulary_block];
+        for (int64_t b = range * range_blocks; b < last; b++) {
+            BlockSums s{-infinity, 0, 0};
+            if (!filtered || !(maxima(row, false)[b] < kept[row].least)) {
+                const float* z = logits.block(b, memory);
+                if (filtered) z = mask(memory, z, logits.count(b), b * vocabulary_block, kept[row]);
+                s = sum_block<false>(z, logits.count(b), [](int64_t, Vector, auto) {});
+                if (draws) draw.add_block(z, logits.count(b), b * vocabulary_block, s.maximum);
+            }
+            maxima(row, filtered)[b] = s.maximum;
+            totals(row, filtered)[b] = s.total;
+        }
+        if (draws) drawn[row * ranges + range] = {draw.value(), draw.id()};
+    }
+
+    // What filters removed becomes −∞.
+    static const float* mask(float* masked, const float* z, int64_t n, int64_t start, const KeptTokens& keep) {
+        if (keep.least == -infinity) return z;
+        const Vector least = broadcast(keep.least), none = broadcast(-infinity);
+        const int64_t ties = keep.last_tie < start ? 0 : keep.last_tie - start < n ? keep.last_tie - start + 1 : n;
+        each_vector(n, [&](int64_t i, auto part) {
+            const Vector x = load(z + i, part);
+            const Mask stays_equal = both(equal(x, least), less(lanes(), broadcast(static_cast<int32_t>(ties - i))));
+            store(masked + i, select(stays_equal, x, select(less(least, x), x, none)), part);
+        });
+        return masked;
+    }
+
+    void filter(int64_t row, float* memory) {
+        const ScaledRow logits = row_of(row);
+        kept[row] = TokenFilter(logits, a.vocabulary, maxima(row, false), totals(row, false), memory).run(a.options);
+    }
+
+    void finish(int64_t row) {
+        RangeDraw best{-infinity, 0};
+        for (int64_t range = 0; range < ranges; range++) {
+            const RangeDraw& one = drawn[row * ranges + range];
+            if (one.value > best.value) best = one;
+        }
+        const float z = row_of(row)[best.id];
+        a.ids[row] = best.id;
+        a.log_probs[row] = z - log_sum_exp(row, false);
+        // The same routine over the same values gives the same bits where the filters kept everything.
+        a.sampled_log_probs[row] = greedy() ? 0.0f : filters() ? z - log_sum_exp(row, true) : a.log_probs[row];
+    }
+
+    float log_sum_exp(int64_t row, bool filtered) const {
+        return first_lane(sum_blocks(maxima(row, filtered), totals(row, filtered), nullptr, blocks, 1, Part{1}).log_sum_exp());
+    }
+
+    struct RangeDraw {
+        float value;
+        int32_t id;
+    };
+
+    const SamplingArguments& a;
+    const int64_t blocks, ranges;
+    int64_t end = 0;
+    float* sums = nullptr;       // [rows, 4, blocks]
+    KeptTokens* kept = nullptr;  // [rows]
+    RangeDraw* drawn = nullptr;  // [rows, ranges]
+    float* candidates = nullptr; // [threads, candidate_stride]
+};
+
+inline int64_t sampling_scratch(int64_t rows, int64_t vocabulary, int threads) {
+    return Sampling::scratch_bytes(rows, vocabulary, threads);
 }
 
 inline void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,
                    const int32_t* keys, int64_t rows, int64_t vocabulary, const lf_sampling_options& options, char* scratch) {
-    const int64_t stride = sampling_scratch(vocabulary);
-    const bool greedy = options.temperature == 0;
-    const bool keeps_all = options.top_k == 0 && options.top_p >= 1 && options.min_p <= 0;
-    parallel(runtime, rows, [&](int64_t row, char* workspace) {
-        const int64_t worker = (workspace - runtime.workspaces) / runtime.workspace_bytes;
-        float* z = reinterpret_cast<float*>(scratch + worker * stride);
-        scale_logits(z, logits + row * vocabulary, vocabulary, greedy ? 1.0f : options.temperature);
-        const float log_sum_exp = row_log_sum_exp(z, vocabulary, z + 2 * vocabulary);
-        if (greedy) {
-            ids[row] = draw(z, vocabulary, nullptr, 0);
-            log_probs[row] = z[ids[row]] - log_sum_exp;
-            sampled_log_probs[row] = 0;
-            return;
-        }
-        if (!keeps_all) {
-            TokenFilter filter(z, z + vocabulary, vocabulary);
-            filter.top_k(options.top_k);
-            filter.top_p_and_min_p(options.top_p, options.min_p);
-        }
-        ids[row] = draw(z, vocabulary, keys + 3 * row, options.seed);
-        log_probs[row] = z[ids[row]] - log_sum_exp;
-        // The same routine over the same values gives the same bits where the filters kept everything.
-        sampled_log_probs[row] = keeps_all ? log_probs[row] : z[ids[row]] - row_log_sum_exp(z, vocabulary, z + 2 * vocabulary);
-    });
+    Sampling::run(runtime, {ids, log_probs, sampled_log_probs, logits, keys, rows, vocabulary, options, scratch});
 }

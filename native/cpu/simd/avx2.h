@@ -71,6 +71,7 @@ inline Vector round(Vector a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_
 inline Vector fraction(Vector a) { return _mm256_sub_ps(a, _mm256_floor_ps(a)); }
 
 inline Mask less(Vector a, Vector b) { return {_mm256_cmp_ps(a, b, _CMP_LT_OQ)}; }
+inline Mask less_equal(Vector a, Vector b) { return {_mm256_cmp_ps(a, b, _CMP_LE_OQ)}; }
 inline Mask equal(Vector a, Vector b) { return {_mm256_cmp_ps(a, b, _CMP_EQ_OQ)}; }
 inline Mask less(Integers a, Integers b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(b, a))}; }
 inline Vector select(Mask mask, Vector yes, Vector no) { return _mm256_blendv_ps(no, yes, mask.lanes); }
@@ -93,13 +94,32 @@ template <int Bits> inline Integers shift_right_signed(Integers a) { return _mm2
 inline Integers load_integers(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline void store_integers(void* p, Integers a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a); }
 inline Integers lanes() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
-inline Vector gather(const float* base, Integers index) { return _mm256_i32gather_ps(base, index, 4); }
 
-inline void multiply_wide(Integers a, Integers b, Integers& high, Integers& low) {
-    const __m256i even = _mm256_mul_epu32(a, b);
-    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), _mm256_srli_epi64(b, 32));
-    high = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-    low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+inline Integers multiply_even(Integers a, Integers b) { return _mm256_mul_epu32(a, b); }
+inline Integers odd_to_even(Integers a) { return _mm256_srli_epi64(a, 32); }
+inline Integers counter_lanes() { return _mm256_setr_epi32(0, 0, 2, 0, 1, 0, 3, 0); }
+inline void order_words(Integers w0, Integers w1, Integers w2, Integers w3, Integers& first, Integers& second) {
+    const __m256i low = _mm256_blend_epi32(w0, _mm256_slli_epi64(w1, 32), 0xAA);
+    const __m256i high = _mm256_blend_epi32(w2, _mm256_slli_epi64(w3, 32), 0xAA);
+    first = _mm256_unpacklo_epi64(low, high);
+    second = _mm256_unpackhi_epi64(low, high);
+}
+struct LaneLists {
+    uint8_t of[256][W]; // the lanes of a mask, in ascending order
+    constexpr LaneLists() : of() {
+        for (int mask = 0; mask < 256; mask++) {
+            for (int lane = 0, count = 0; lane < W; lane++) {
+                if ((mask >> lane & 1) != 0) of[mask][count++] = static_cast<uint8_t>(lane);
+            }
+        }
+    }
+};
+constexpr LaneLists lane_lists;
+inline int compress(float* p, Mask keep, Vector x) {
+    const int mask = _mm256_movemask_ps(keep.lanes);
+    const __m128i lanes = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(lane_lists.of[mask]));
+    _mm256_storeu_ps(p, _mm256_permutevar8x32_ps(x, _mm256_cvtepu8_epi32(lanes)));
+    return __builtin_popcount(static_cast<unsigned>(mask));
 }
 
 // x · 2^n for integral n in −252 … 254, in two steps so that subnormal results round once and large ones overflow to infinity.

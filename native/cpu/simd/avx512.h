@@ -83,6 +83,7 @@ inline Vector round(Vector a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEA
 inline Vector fraction(Vector a) { return _mm512_reduce_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 
 inline Mask less(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+inline Mask less_equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
 inline Mask equal(Vector a, Vector b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 inline Mask less(Integers a, Integers b) { return _mm512_cmplt_epi32_mask(a, b); }
 // yes where the mask is set, no elsewhere
@@ -105,15 +106,23 @@ inline Integers load_integers(const void* p) { return _mm512_loadu_si512(p); }
 inline void store_integers(void* p, Integers a) { _mm512_storeu_si512(p, a); }
 // 0, 1, …, W − 1
 inline Integers lanes() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
-// base[index[i]]
-inline Vector gather(const float* base, Integers index) { return _mm512_i32gather_ps(index, base, 4); }
 
-// The high and low halves of the 64-bit products of unsigned lanes.
-inline void multiply_wide(Integers a, Integers b, Integers& high, Integers& low) {
-    const __m512i even = _mm512_mul_epu32(a, b);
-    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), _mm512_srli_epi64(b, 32));
-    high = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
-    low = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+// 64-bit products of the even lanes, as pairs of lanes.
+inline Integers multiply_even(Integers a, Integers b) { return _mm512_mul_epu32(a, b); }
+inline Integers odd_to_even(Integers a) { return _mm512_srli_epi64(a, 32); }
+// Where order_words wants the state of counter 0, 1, …
+inline Integers counter_lanes() { return _mm512_setr_epi32(0, 0, 4, 0, 1, 0, 5, 0, 2, 0, 6, 0, 3, 0, 7, 0); }
+// Four words of each of W / 2 counters, in even lanes, become words 0 to 3 of the first counter, of the second and so on.
+inline void order_words(Integers w0, Integers w1, Integers w2, Integers w3, Integers& first, Integers& second) {
+    const __m512i low = _mm512_mask_blend_epi32(0xAAAA, w0, _mm512_slli_epi64(w1, 32));
+    const __m512i high = _mm512_mask_blend_epi32(0xAAAA, w2, _mm512_slli_epi64(w3, 32));
+    first = _mm512_unpacklo_epi64(low, high);
+    second = _mm512_unpackhi_epi64(low, high);
+}
+// Stores the lanes of the mask one after another and says how many; may overwrite a whole vector.
+inline int compress(float* p, Mask keep, Vector x) {
+    _mm512_storeu_ps(p, _mm512_maskz_compress_ps(keep, x));
+    return __builtin_popcount(keep);
 }
 
 // x · 2^n for integral n of any size.

@@ -91,12 +91,24 @@ void sampling() {
     // The authors' known answer for counter 0 and key 0.
     const uint32_t answer[4] = {0x6627e8d5u, 0xe169c58du, 0xbc57ac4cu, 0x9b00dbd8u};
     same_bits(counter, answer, sizeof answer, "Philox known answer");
-    for (int64_t v : {1, 5, 67, 700, 5000}) {
+    for (int64_t v : {1, 5, 67, 700, 5000, 40000}) {
         for (const lf_sampling_options& o :
              {lf_sampling_options{0, 0, 1, 0, 1}, lf_sampling_options{1, 0, 1, 0, 2}, lf_sampling_options{0.6f, 0, 1, 0, 3},
               lf_sampling_options{1, 5, 1, 0, 4}, lf_sampling_options{1.3f, 0, 0.8f, 0, 5},
               lf_sampling_options{1, 0, 1, 0.05f, 6}, lf_sampling_options{0.9f, 40, 0.95f, 0.01f, 0xFEDCBA9876543210ull}})
             check(9, v, o);
+    }
+    // Of tokens with one logit as many as it takes to reach the mass, those with the lowest ids.
+    Tensor equal(LF_F32, {20, 1200}), places(LF_I32, {20, 3});
+    Tensor first(LF_I32, {20}), all(LF_F32, {20}), half(LF_F32, {20});
+    for (int64_t r = 0; r < 20; r++) places.set(3 * r, static_cast<double>(r));
+    Tensor memory(LF_U8, {table->sampling_scratch_bytes(context, 20, 1200)});
+    const lf_sampling_options nucleus{1, 0, 0.50001f, 0, 7};
+    ok(table->sampling_sample(context, first, all, half, equal, places, &nucleus, memory), "equal logits");
+    for (int64_t r = 0; r < 20; r++) {
+        if (first.i32()[r] > 600) fail("equal logits: drew " + std::to_string(first.i32()[r]));
+        near(all.at(r), -std::log(1200.0), 1e-6, "equal logits: log-prob");
+        near(half.at(r), -std::log(601.0), 1e-6, "equal logits: sampled log-prob");
     }
     // Draws follow the distribution: two tokens, the second e times as probable.
     const int64_t rows = 4000;
