@@ -51,6 +51,16 @@ struct AdamWCoefficients {
     float first_correction, second_correction; // 1/(1 − βᵗ)
 };
 
+struct AdamWArguments {
+    void* weights;       // [rows, columns]
+    bool packed;         // weights are the packed form of linear_pack
+    int16_t* remainders; // null where the weights are f32
+    float* m;
+    float* v;
+    const void* gradient;
+    int64_t rows, columns;
+};
+
 struct Kernels {
     const char* isa;
 
@@ -60,12 +70,15 @@ struct Kernels {
 
     // Embedding: [2] by storage; backward [into][from]
     void (*embedding_forward)(const Runtime&, void* y, const void* weight, const int32_t* ids, int64_t tokens, int64_t row_bytes);
+    void (*embedding_forward_packed[2])(const Runtime&, void* y, const void* packed, const int32_t* ids, int64_t tokens,
+                                        int64_t h);
     void (*embedding_backward[2][2])(const Runtime&, void* d_weight, const void* dy, const int32_t* ids, int64_t tokens,
                                      int64_t h);
 
     // Linear
     int64_t (*linear_packed_bytes[2])(int64_t n, int64_t k);
     void (*linear_pack[2])(const Runtime&, void* packed, const void* weight, int64_t n, int64_t k);
+    void (*linear_pack_rows[2])(const Runtime&, void* packed, const void* rows, int64_t first, int64_t count, int64_t k);
     void (*linear_unpack[2])(const Runtime&, void* rows, const void* packed, int64_t first, int64_t count, int64_t k);
     // Weight may be null where packed is not, and the other way round.
     void (*linear_forward[2])(const Runtime&, void* y, bool y_is_f32, const void* x, const void* weight, const void* packed,
@@ -110,11 +123,10 @@ struct Kernels {
     void (*sample)(const Runtime&, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,
                    const int32_t* keys, int64_t rows, int64_t vocabulary, const lf_sampling_options&, char* scratch);
 
-    // AdamW: weights may be null
-    void (*adamw_update[2])(const Runtime&, void* weights, float* master, float* m, float* v, const float* gradient, int64_t n,
-                            const AdamWCoefficients&);
+    // AdamW: [2] by storage of the weights, [2] of the gradient
+    void (*adamw_update[2][2])(const Runtime&, const AdamWArguments&, const AdamWCoefficients&);
     int64_t (*squared_norm_scratch)(int64_t n);
-    void (*squared_norm)(const Runtime&, float* result, const float* x, int64_t n, double* partial);
+    void (*squared_norm[2])(const Runtime&, float* result, const void* x, int64_t n, double* partial);
 
     // Diagnostics: operations done; a read of memory that is a whole number of megabytes
     double (*multiply_adds[2])(const Runtime&, int64_t iterations);

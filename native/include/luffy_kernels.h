@@ -4,9 +4,9 @@
  * functions. No C++ type and no exception crosses it. Shapes, dtypes and the meaning of every operation are those of the managed
  * contracts, src/Luffy.Kernels/Ops/{Op}.cs; names of parameters are theirs too. Order everywhere: context, outputs, inputs,
  * scalars, scratch. An optional tensor is passed as NULL or with data == NULL;
- * a weight of which only the packed form is there keeps its dtype and dimensions. Every function checks every shape and dtype before
- * it touches memory, returns LF_OK or an error status, and leaves a message that shows them all in last_error() of the calling
- * thread. One thread at a time calls into a context.
+ * a weight of which only the packed form is there keeps its dtype and dimensions. Every function checks every shape and dtype
+ * before it touches memory, returns LF_OK or an error status, and leaves a message that shows them all in last_error() of the
+ * calling thread. One thread at a time calls into a context.
  */
 #ifndef LUFFY_KERNELS_H
 #define LUFFY_KERNELS_H
@@ -137,12 +137,15 @@ typedef struct lf_kernels {
     lf_status (*copy)(lf_context* context, const lf_tensor* destination, const lf_tensor* source);
 
     /* Embedding */
-    lf_status (*embedding_forward)(lf_context* context, const lf_tensor* y, const lf_tensor* weight, const lf_tensor* ids);
+    lf_status (*embedding_forward)(lf_context* context, const lf_tensor* y, const lf_tensor* weight, const lf_tensor* packed,
+                                   const lf_tensor* ids);
     lf_status (*embedding_backward)(lf_context* context, const lf_tensor* d_weight, const lf_tensor* dy, const lf_tensor* ids);
 
     /* Linear */
     int64_t (*linear_packed_bytes)(lf_context* context, int64_t n, int64_t k, int32_t dtype);
     lf_status (*linear_pack)(lf_context* context, const lf_tensor* packed, const lf_tensor* weight);
+    lf_status (*linear_pack_rows)(lf_context* context, const lf_tensor* packed, const lf_tensor* weight, const lf_tensor* rows,
+                                  int64_t first);
     lf_status (*linear_unpack)(lf_context* context, const lf_tensor* rows, const lf_tensor* weight, const lf_tensor* packed,
                                int64_t first_row);
     lf_status (*linear_forward)(lf_context* context, const lf_tensor* y, const lf_tensor* x, const lf_tensor* weight,
@@ -208,7 +211,7 @@ typedef struct lf_kernels {
                                  const lf_sampling_options* options, const lf_tensor* scratch);
 
     /* AdamW */
-    lf_status (*adamw_update)(lf_context* context, const lf_tensor* weights, const lf_tensor* master, const lf_tensor* m,
+    lf_status (*adamw_update)(lf_context* context, const lf_tensor* weights, const lf_tensor* remainders, const lf_tensor* m,
                               const lf_tensor* v, const lf_tensor* gradient, const lf_adamw_options* options);
     int64_t (*adamw_squared_norm_scratch_bytes)(lf_context* context, int64_t n);
     lf_status (*adamw_squared_norm)(lf_context* context, const lf_tensor* result, const lf_tensor* x, const lf_tensor* scratch);

@@ -221,15 +221,28 @@ void elementwise(int32_t dtype, int64_t t, int64_t h, int64_t width) {
     release({&x, &y, &w, &rstd, &dw, &gate_up, &d_gate_up, &z});
 }
 
-void optimiser(int64_t n) {
-    const lf_tensor weights = tensor(LF_BF16, n), master = tensor(LF_F32, n), m = tensor(LF_F32, n), v = tensor(LF_F32, n),
-                    g = tensor(LF_F32, n);
+// Weights and remainders, both moments read and written, gradients read: what the trainer does at each step.
+void optimiser(int64_t rows, int64_t columns) {
+    const int64_t n = rows * columns;
+    const lf_tensor weights = tensor(LF_BF16, rows, columns),
+                    packed = tensor(LF_U8, table->linear_packed_bytes(context, rows, columns, LF_BF16));
+    const lf_tensor remainders = tensor(LF_U8, 2 * n), m = tensor(LF_F32, n), v = tensor(LF_F32, n),
+                    g = tensor(LF_F32, rows, columns);
+    const lf_tensor scratch = tensor(LF_U8, table->adamw_squared_norm_scratch_bytes(context, n)), norm = tensor(LF_F32, 1);
     const lf_adamw_options o{1e-4f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 10};
     require(table->zero(context, &v));
+    require(table->linear_pack(context, &packed, &weights));
+    const std::string shape = std::to_string(rows) + "×" + std::to_string(columns);
     row_bytes(
-        "adamw " + std::to_string(n), LF_BF16, [&] { require(table->adamw_update(context, &weights, &master, &m, &v, &g, &o)); },
-        static_cast<double>(n) * 30);
-    release({&weights, &master, &m, &v, &g});
+        "adamw packed " + shape, LF_BF16, [&] { require(table->adamw_update(context, &packed, &remainders, &m, &v, &g, &o)); },
+        static_cast<double>(n) * 28);
+    row_bytes(
+        "adamw rows " + shape, LF_BF16, [&] { require(table->adamw_update(context, &weights, &remainders, &m, &v, &g, &o)); },
+        static_cast<double>(n) * 28);
+    row_bytes(
+        "squared norm " + shape, LF_F32, [&] { require(table->adamw_squared_norm(context, &norm, &g, &scratch)); },
+        static_cast<double>(n) * 4);
+    release({&weights, &packed, &remainders, &m, &v, &g, &scratch, &norm});
 }
 
 void sampling(int64_t rows, int64_t vocabulary, const lf_sampling_options& o, const char* what) {
@@ -274,7 +287,9 @@ int main(int count, char** arguments) {
         loss(dtype, 512, 896, 151936);
         elementwise(dtype, 4096, 256, 768);
     }
-    optimiser(4 << 20);
+    optimiser(9728, 896);
+    optimiser(896, 4864);
+    optimiser(32768, 896);
     sampling(64, 512, {1, 0, 1, 0, 1}, "all");
     sampling(1, 151936, {1, 0, 1, 0, 1}, "all");
     sampling(8, 151936, {1, 0, 1, 0, 1}, "all");

@@ -8,10 +8,13 @@ public sealed class EmbeddingTests(string backend, DType dtype) : OperationTests
     {
         float[] table = Normal(1, vocabulary * width);
         int[] ids = Inputs.Ids(2, tokens, vocabulary);
-        Tensor y = Lab.Output(Dtype, tokens, width);
-        Backend.Embedding.Forward(y, Upload(table, vocabulary, width), Lab.Ints(ids));
         float[] expected = [.. ids.SelectMany(id => table.AsSpan(id * width, width).ToArray())];
-        Expect.SameBits("y", Lab.Read(y), expected);
+        foreach (WeightForm form in Enum.GetValues<WeightForm>())
+        {
+            Tensor y = Lab.Output(Dtype, tokens, width);
+            Backend.Embedding.Forward(y, Lab.Weight(Upload(table, vocabulary, width), form), Lab.Ints(ids));
+            Expect.SameBits($"y from {form}", Lab.Read(y), expected);
+        }
     }
 
     [TestCase(1, 1, 1), TestCase(5, 7, 3), TestCase(70, 9, 65), TestCase(300, 40, 33)]

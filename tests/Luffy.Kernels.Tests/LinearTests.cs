@@ -89,6 +89,16 @@ public sealed class LinearTests(string backend, DType dtype) : OperationTests(ba
         }
     }
 
+    [TestCaseSource(nameof(Shapes))]
+    public void Packing_rows_in_portions_makes_the_packed_form(int rows, int n, int k)
+    {
+        Tensor w = Upload(Normal(rows, n * k), n, k);
+        LinearWeight whole = Lab.PackedAlone(w), pieces = Lab.PackedAlone(Upload(new float[n * k], n, k));
+        for (int first = 0, count = 1; first < n; first += count, count = Math.Min(count + 6, n - first))
+            Backend.Linear.PackRows(pieces, w.Rows(first, count), first);
+        Assert.That(Lab.ReadBytes(pieces.Packed), Is.EqualTo(Lab.ReadBytes(whole.Packed)));
+    }
+
     [TestCase(31, 129), TestCase(130, 65), TestCase(96, 256), TestCase(512, 160)]
     public void A_row_alone_has_the_bits_that_it_has_in_a_batch(int n, int k)
     {

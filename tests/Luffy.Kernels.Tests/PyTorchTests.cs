@@ -158,7 +158,7 @@ public sealed class PyTorchTests(string backend) : OperationTests(backend, DType
             float norm = MathF.Sqrt(Lab.Read(squared)[0]), clip = MathF.Min(1, Setting("max_grad_norm") / (norm + 1e-6f));
             Assert.That(norm, Is.EqualTo(item.GetProperty("norm").GetSingle()).Within(1e-5));
             Assert.That(clip, Is.EqualTo(item.GetProperty("clip_coefficient").GetSingle()).Within(1e-6));
-            Backend.AdamW.Update(default, weights, m, v, gradient, new AdamWOptions(item.GetProperty("learning_rate").GetSingle(), Setting("beta1"),
+            Backend.AdamW.Update(weights, default, m, v, gradient, new AdamWOptions(item.GetProperty("learning_rate").GetSingle(), Setting("beta1"),
                 Setting("beta2"), Setting("epsilon"), Setting("weight_decay"), ++step, clip));
             Agree($"weights at step {step}", Lab.Read(weights), Fixture.Floats(item.GetProperty("weights")));
             Agree($"m at step {step}", Lab.Read(m), Fixture.Floats(item.GetProperty("m")));

@@ -5,18 +5,30 @@ namespace luffy {
 
 namespace {
 
-lf_status embedding_forward(lf_context* context, const lf_tensor* y, const lf_tensor* weight, const lf_tensor* ids) {
+bool is_packed(lf_context* context, const lf_tensor* packed, const lf_tensor* weight) {
+    return is_bytes(packed, context->kernels->linear_packed_bytes[weight->dtype](weight->dim[0], row_length(weight)));
+}
+
+lf_status embedding_forward(lf_context* context, const lf_tensor* y, const lf_tensor* weight, const lf_tensor* packed,
+                            const lf_tensor* ids) {
     return guarded([&] {
         const int64_t rows = exists(ids) ? length(ids) : 0;
-        const char* problem = !is_float(weight)                                        ? "weight must be f32 or bf16 [V, H]"
+        const char* problem = !is_weight(weight, packed)                               ? "weight must be f32 or bf16 [V, H]"
                               : !is_vector(ids, LF_I32, rows)                          ? "ids must be i32 [T]"
                               : !is_matrix(y, weight->dtype, rows, row_length(weight)) ? "y must be [T, H] of the weight's dtype"
-                                                                                       : nullptr;
-        if (problem != nullptr) return refuse(problem, {{"y", y}, {"weight", weight}, {"ids", ids}});
+                              : exists(packed) && !is_packed(context, packed, weight)
+                                  ? "packed must be u8 of the packed bytes of [V, H]"
+                                  : nullptr;
+        if (problem != nullptr) return refuse(problem, {{"y", y}, {"weight", weight}, {"packed", packed}, {"ids", ids}});
         const int32_t* tokens = static_cast<const int32_t*>(ids->data);
         LF_RETURN_IF_REFUSED(check_range("ids", tokens, rows, weight->dim[0]));
-        context->kernels->embedding_forward(context->runtime, y->data, weight->data, tokens, rows,
-                                            row_length(weight) * (weight->dtype == LF_F32 ? 4 : 2));
+        if (exists(weight)) {
+            context->kernels->embedding_forward(context->runtime, y->data, weight->data, tokens, rows,
+                                                row_length(weight) * (weight->dtype == LF_F32 ? 4 : 2));
+        } else {
+            context->kernels->embedding_forward_packed[weight->dtype](context->runtime, y->data, packed->data, tokens, rows,
+                                                                      row_length(weight));
+        }
         return LF_OK;
     });
 }
@@ -47,10 +59,6 @@ int64_t linear_packed_bytes(lf_context* context, int64_t n, int64_t k, int32_t d
     return context->kernels->linear_packed_bytes[dtype](n, k);
 }
 
-bool is_packed(lf_context* context, const lf_tensor* packed, const lf_tensor* weight) {
-    return is_bytes(packed, context->kernels->linear_packed_bytes[weight->dtype](weight->dim[0], row_length(weight)));
-}
-
 lf_status linear_pack(lf_context* context, const lf_tensor* packed, const lf_tensor* weight) {
     return guarded([&] {
         const char* problem = !is_float(weight)                     ? "weight must be f32 or bf16 [N, K]"
@@ -63,15 +71,35 @@ lf_status linear_pack(lf_context* context, const lf_tensor* packed, const lf_ten
     });
 }
 
+// Both ways between rows and the packed form.
+const char* rows_problem(lf_context* context, const lf_tensor* rows, const lf_tensor* weight, const lf_tensor* packed,
+                         int64_t first) {
+    return !is_weight(weight, packed)            ? "weight must be f32 or bf16 [N, K]"
+           : !is_packed(context, packed, weight) ? "packed must be u8 of the packed bytes of [N, K]"
+           : !is_sized(rows) || !is_matrix(rows, weight->dtype, rows->dim[0], row_length(weight))
+               ? "rows must be [R, K] of the weight's dtype"
+           : first < 0 || first + rows->dim[0] > weight->dim[0] ? "the rows must lie within the weight"
+                                                                : nullptr;
+}
+
+lf_status linear_pack_rows(lf_context* context, const lf_tensor* packed, const lf_tensor* weight, const lf_tensor* rows,
+                           int64_t first) {
+    return guarded([&] {
+        const char* problem = rows_problem(context, rows, weight, packed, first);
+        if (problem != nullptr) {
+            return refuse(std::string(problem) + "; first row " + std::to_string(first),
+                          {{"packed", packed}, {"weight", weight}, {"rows", rows}});
+        }
+        context->kernels->linear_pack_rows[weight->dtype](context->runtime, data_or_null(packed), rows->data, first, rows->dim[0],
+                                                          row_length(weight));
+        return LF_OK;
+    });
+}
+
 lf_status linear_unpack(lf_context* context, const lf_tensor* rows, const lf_tensor* weight, const lf_tensor* packed,
                         int64_t first) {
     return guarded([&] {
-        const char* problem = !is_weight(weight, packed)            ? "weight must be f32 or bf16 [N, K]"
-                              : !is_packed(context, packed, weight) ? "packed must be u8 of the packed bytes of [N, K]"
-                              : !is_sized(rows) || !is_matrix(rows, weight->dtype, rows->dim[0], row_length(weight))
-                                  ? "rows must be [R, K] of the weight's dtype"
-                              : first < 0 || first + rows->dim[0] > weight->dim[0] ? "the rows must lie within the weight"
-                                                                                   : nullptr;
+        const char* problem = rows_problem(context, rows, weight, packed, first);
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; first row " + std::to_string(first),
                           {{"rows", rows}, {"weight", weight}, {"packed", packed}});
@@ -279,6 +307,7 @@ void add_layer_functions(lf_kernels& t) {
     t.embedding_backward = embedding_backward;
     t.linear_packed_bytes = linear_packed_bytes;
     t.linear_pack = linear_pack;
+    t.linear_pack_rows = linear_pack_rows;
     t.linear_unpack = linear_unpack;
     t.linear_forward = linear_forward;
     t.linear_backward_input = linear_backward_input;

@@ -167,23 +167,29 @@ lf_status sampling_sample(lf_context* context, const lf_tensor* ids, const lf_te
     });
 }
 
-lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_tensor* master, const lf_tensor* m,
+lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_tensor* remainders, const lf_tensor* m,
                        const lf_tensor* v, const lf_tensor* gradient, const lf_adamw_options* options) {
     return guarded([&] {
         if (options == nullptr) return fail(LF_INVALID_ARGUMENT, "options must not be null");
         const lf_adamw_options& o = *options;
-        const int64_t n = exists(master) ? length(master) : 0;
-        const char* problem = !is_vector(master, LF_F32, n)     ? "master must be f32 [n]"
-                              : !is_vector(m, LF_F32, n)        ? "m must be f32 [n]"
-                              : !is_vector(v, LF_F32, n)        ? "v must be f32 [n]"
-                              : !is_vector(gradient, LF_F32, n) ? "gradient must be f32 [n]"
-                              : exists(weights) && !(is_float(weights) && is_vector(weights, weights->dtype, n))
-                                  ? "weights must be f32 or bf16 [n]"
-                              : o.step < 1 ? "the first step is 1"
-                                           : nullptr;
+        const int64_t n = exists(gradient) ? length(gradient) : 0;
+        const bool packed = is_of(weights, LF_U8);
+        // Nothing but the remainders tells what a packed form holds.
+        const int32_t dtype = exists(remainders) ? LF_BF16 : LF_F32;
+        const char* problem =
+            !is_float(gradient) ? "gradient must be f32 or bf16"
+            : packed && !is_bytes(weights, context->kernels->linear_packed_bytes[dtype](gradient->dim[0], row_length(gradient)))
+                ? "weights must be u8 of the packed bytes of the gradient's [N, K]"
+            : !packed && (!is_float(weights) || length(weights) != n) ? "weights must be f32 or bf16 [n], or packed"
+            : !packed && weights->dtype != dtype                      ? "bf16 weights have remainders, f32 weights have none"
+            : exists(remainders) && !(is_of(remainders, LF_U8) && length(remainders) == 2 * n) ? "remainders must be u8 [2n]"
+            : !is_vector(m, LF_F32, n)                                                         ? "m must be f32 [n]"
+            : !is_vector(v, LF_F32, n)                                                         ? "v must be f32 [n]"
+            : o.step < 1                                                                       ? "the first step is 1"
+                                                                                               : nullptr;
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; step " + std::to_string(o.step),
-                          {{"weights", weights}, {"master", master}, {"m", m}, {"v", v}, {"gradient", gradient}});
+                          {{"weights", weights}, {"remainders", remainders}, {"m", m}, {"v", v}, {"gradient", gradient}});
         }
         const double step = static_cast<double>(o.step);
         const AdamWCoefficients c{o.learning_rate,
@@ -196,10 +202,15 @@ lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_t
                                   o.gradient_scale,
                                   static_cast<float>(1 / (1 - std::pow(static_cast<double>(o.beta1), step))),
                                   static_cast<float>(1 / (1 - std::pow(static_cast<double>(o.beta2), step)))};
-        const bool separate = exists(weights) && weights->data != master->data;
-        context->kernels->adamw_update[separate ? weights->dtype : LF_F32](
-            context->runtime, separate ? weights->data : nullptr, static_cast<float*>(master->data), static_cast<float*>(m->data),
-            static_cast<float*>(v->data), static_cast<const float*>(gradient->data), n, c);
+        const AdamWArguments a{weights->data,
+                               packed,
+                               static_cast<int16_t*>(data_or_null(remainders)),
+                               static_cast<float*>(m->data),
+                               static_cast<float*>(v->data),
+                               gradient->data,
+                               packed ? gradient->dim[0] : 1,
+                               packed ? row_length(gradient) : n};
+        context->kernels->adamw_update[dtype][gradient->dtype](context->runtime, a, c);
         return LF_OK;
     });
 }
@@ -213,12 +224,12 @@ lf_status squared_norm(lf_context* context, const lf_tensor* result, const lf_te
     return guarded([&] {
         const int64_t n = exists(x) ? length(x) : 0;
         const char* problem = !is_vector(result, LF_F32, 1)                                   ? "result must be f32 [1]"
-                              : !is_vector(x, LF_F32, n)                                      ? "x must be f32 [n]"
+                              : !is_float(x)                                                  ? "x must be f32 or bf16"
                               : !is_bytes(scratch, context->kernels->squared_norm_scratch(n)) ? "scratch is too small"
                                                                                               : nullptr;
         if (problem != nullptr) return refuse(problem, {{"result", result}, {"x", x}, {"scratch", scratch}});
-        context->kernels->squared_norm(context->runtime, static_cast<float*>(result->data), static_cast<const float*>(x->data), n,
-                                       static_cast<double*>(data_or_null(scratch)));
+        context->kernels->squared_norm[x->dtype](context->runtime, static_cast<float*>(result->data), x->data, n,
+                                                 static_cast<double*>(data_or_null(scratch)));
         return LF_OK;
     });
 }

@@ -1,24 +1,86 @@
 // The optimiser's update in one pass over memory, and the norm for clipping; the contract is src/Luffy.Kernels/Ops/AdamW.cs.
 
-template <class T>
-void adamw_update(const Runtime& runtime, void* weights, float* master, float* m, float* v, const float* gradient, int64_t n,
-                  const AdamWCoefficients& c) {
-    parallel_ranges(runtime, n, 16384, [&](int64_t first, int64_t last) {
-        T* out = weights == nullptr ? nullptr : static_cast<T*>(weights) + first;
-        each_vector(last - first, [&](int64_t j, auto part) {
-            const int64_t i = first + j;
-            const Vector g = mul(load(gradient + i, part), broadcast(c.gradient_scale));
-            const Vector first_moment = fma(broadcast(c.beta1), load(m + i, part), mul(broadcast(c.one_minus_beta1), g));
-            const Vector second_moment = fma(broadcast(c.beta2), load(v + i, part), mul(mul(broadcast(c.one_minus_beta2), g), g));
-            const Vector denominator = add(sqrt(mul(second_moment, broadcast(c.second_correction))), broadcast(c.epsilon));
-            const Vector step = div(mul(first_moment, broadcast(c.first_correction)), denominator);
-            const Vector old = load(master + i, part);
-            const Vector value = fnma(broadcast(c.learning_rate), fma(broadcast(c.weight_decay), old, step), old);
-            store(m + i, first_moment, part);
-            store(v + i, second_moment, part);
-            store(master + i, value, part);
-            if (out != nullptr) store(out + j, value, part);
+// One range of weights in ascending order. With bf16 storage a weight's f32 value is taken apart as the contract says:
+// (bits << 16) + remainder, and +2¹⁶ where v carries the sign that stands for the upper of two ties.
+template <class T, class G>
+void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* gradient, int64_t n, const AdamWCoefficients& c) {
+    constexpr bool split = sizeof(T) == sizeof(bf16);
+    each_vector(n, [&](int64_t i, auto part) {
+        Vector old = load(weights + i, part), second = load(v + i, part);
+        if constexpr (split) {
+            const Integers tie = shift_right<31>(bits_of(second));
+            second = as_floats(exclusive_or(bits_of(second), shift_left<31>(tie)));
+            old = as_floats(add(add(bits_of(old), load_halves(remainders + i, part)), shift_left<16>(tie)));
+        }
+        const Vector g = mul(load(gradient + i, part), broadcast(c.gradient_scale));
+        const Vector first_moment = fma(broadcast(c.beta1), load(m + i, part), mul(broadcast(c.one_minus_beta1), g));
+        Vector second_moment = fma(broadcast(c.beta2), second, mul(mul(broadcast(c.one_minus_beta2), g), g));
+        const Vector denominator = add(sqrt(mul(second_moment, broadcast(c.second_correction))), broadcast(c.epsilon));
+        const Vector step = div(mul(first_moment, broadcast(c.first_correction)), denominator);
+        const Vector value = fnma(broadcast(c.learning_rate), fma(broadcast(c.weight_decay), old, step), old);
+        store(m + i, first_moment, part);
+        if constexpr (split) {
+            const Integers bits = bits_of(value), upper = shift_right<16>(bits);
+            const Integers odd = sub(upper, shift_left<1>(shift_right<1>(upper)));
+            const Integers rounded = shift_right<16>(add(bits, add(odd, broadcast(int32_t{0x7FFF}))));
+            const Integers remainder = sub(bits, shift_left<16>(rounded));
+            const Integers tie = sub(remainder, shift_right_signed<16>(shift_left<16>(remainder))); // 2¹⁶ or 0
+            const Mask number = equal(value, value);
+            store_halves(weights + i, select(number, rounded, bit_or(upper, broadcast(int32_t{0x40}))), part);
+            store_halves(remainders + i, select(number, remainder, broadcast(int32_t{0})), part);
+            second_moment =
+                as_floats(exclusive_or(bits_of(second_moment), select(number, shift_left<15>(tie), broadcast(int32_t{0}))));
+        } else {
+            store(weights + i, value, part);
+        }
+        store(v + i, second_moment, part);
+    });
+}
+
+// A strip of a packed weight is unpacked into the level-2 cache, updated row by row, and packed again: everything else streams
+// through in rows of this many elements.
+constexpr int64_t adamw_columns = 1024;
+
+inline int16_t* remainders_at(const AdamWArguments& a, int64_t i) { return a.remainders == nullptr ? nullptr : a.remainders + i; }
+
+template <class T, class G> void adamw_panel(const AdamWArguments& a, int64_t panel, T* tile, const AdamWCoefficients& c) {
+    using E = ElementOf<T>;
+    const int64_t units = units_of<E>(a.columns), first_row = panel * panel_width;
+    const int64_t rows = a.rows - first_row < panel_width ? a.rows - first_row : panel_width;
+    typename E::Panel* all = static_cast<typename E::Panel*>(a.weights);
+    for (int64_t column = 0; column < a.columns; column += adamw_columns) {
+        const int64_t columns = a.columns - column < adamw_columns ? a.columns - column : adamw_columns;
+        for (int64_t group = 0; group < rows; group += W) {
+            for (int64_t unit = 0; unit * E::step < columns; unit += W) {
+                Vector lines[W];
+                read_packed_lines(lines, all, units, first_row + group, column / E::step + unit);
+                const int64_t left = columns - unit * E::step;
+                const int elements = static_cast<int>(left < W * E::step ? left : W * E::step);
+                for (int64_t r = group; r < rows && r < group + W; r++)
+                    E::store_units(tile + r * adamw_columns + unit * E::step, lines[r - group], elements);
+            }
+        }
+        for (int64_t r = 0; r < rows; r++) {
+            const int64_t at = (first_row + r) * a.columns + column;
+            adamw_range(tile + r * adamw_columns, remainders_at(a, at), a.m + at, a.v + at,
+                        static_cast<const G*>(a.gradient) + at, columns, c);
+        }
+        pack_strip<E, panel_width>(all + panel * units * panel_width + column / E::step * panel_width, tile, adamw_columns, false,
+                                   rows, columns);
+    }
+}
+
+template <class T, class G> void adamw_update(const Runtime& runtime, const AdamWArguments& a, const AdamWCoefficients& c) {
+    if (!a.packed) {
+        parallel_ranges(runtime, a.columns, 16384, [&](int64_t first, int64_t last) {
+            adamw_range(static_cast<T*>(a.weights) + first, remainders_at(a, first), a.m + first, a.v + first,
+                        static_cast<const G*>(a.gradient) + first, last - first, c);
         });
+        return;
+    }
+    parallel_ranges(runtime, panels_of(a.rows), 1 + 16384 / (a.columns * panel_width + 1), [&](int64_t first, int64_t last) {
+        alignas(64) T tile[panel_width * adamw_columns];
+        for (int64_t panel = first; panel < last; panel++) adamw_panel<T, G>(a, panel, tile, c);
     });
 }
 
@@ -29,11 +91,11 @@ inline int64_t squared_norm_scratch(int64_t n) {
 }
 
 // Blocks of a fixed size in f32 lanes, then the blocks in order in f64.
-inline void squared_norm(const Runtime& runtime, float* result, const float* x, int64_t n, double* partial) {
+template <class G> void squared_norm(const Runtime& runtime, float* result, const void* x, int64_t n, double* partial) {
     const int64_t blocks = (n + norm_block - 1) / norm_block;
     parallel_ranges(runtime, blocks, 8, [&](int64_t first, int64_t last) {
         for (int64_t b = first; b < last; b++) {
-            const float* block = x + b * norm_block;
+            const G* block = static_cast<const G*>(x) + b * norm_block;
             Vector sum[4] = {zero(), zero(), zero(), zero()};
             int next = 0;
             each_vector(n - b * norm_block < norm_block ? n - b * norm_block : norm_block, [&](int64_t i, auto part) {

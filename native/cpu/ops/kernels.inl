@@ -2,8 +2,8 @@
 
 #include "parallel.inl"
 #include "memory.inl"
-#include "embedding.inl"
 #include "gemm.inl"
+#include "embedding.inl"
 #include "linear.inl"
 #include "rms_norm.inl"
 #include "rope.inl"
@@ -41,13 +41,14 @@ constexpr Kernels make_kernels(const char* isa) {
     k.sampling_scratch = sampling_scratch;
     k.sample = sample;
     k.squared_norm_scratch = squared_norm_scratch;
-    k.squared_norm = squared_norm;
     const auto by_storage = [](auto& entry, auto f32, auto bf16_storage) {
         entry[LF_F32] = f32;
         entry[LF_BF16] = bf16_storage;
     };
     by_storage(k.linear_packed_bytes, linear_packed_bytes<float>, linear_packed_bytes<bf16>);
+    by_storage(k.embedding_forward_packed, embedding_forward_packed<float>, embedding_forward_packed<bf16>);
     by_storage(k.linear_pack, linear_pack<float>, linear_pack<bf16>);
+    by_storage(k.linear_pack_rows, linear_pack_rows<float>, linear_pack_rows<bf16>);
     by_storage(k.linear_unpack, linear_unpack<float>, linear_unpack<bf16>);
     by_storage(k.linear_forward, linear_forward<float>, linear_forward<bf16>);
     by_storage(k.linear_backward_input, linear_backward_input<float>, linear_backward_input<bf16>);
@@ -62,7 +63,9 @@ constexpr Kernels make_kernels(const char* isa) {
     by_storage(k.swiglu_backward, swiglu_backward<float>, swiglu_backward<bf16>);
     by_storage(k.policy_loss_scratch, policy_loss_scratch<float>, policy_loss_scratch<bf16>);
     by_storage(k.policy_loss, policy_loss<float>, policy_loss<bf16>);
-    by_storage(k.adamw_update, adamw_update<float>, adamw_update<bf16>);
+    by_storage(k.adamw_update[LF_F32], adamw_update<float, float>, adamw_update<float, bf16>);
+    by_storage(k.adamw_update[LF_BF16], adamw_update<bf16, float>, adamw_update<bf16, bf16>);
+    by_storage(k.squared_norm, squared_norm<float>, squared_norm<bf16>);
     by_storage(k.multiply_adds, multiply_adds<F32Element>, multiply_adds<Bf16Element>);
     k.read_memory = read_memory;
     return k;

@@ -37,6 +37,31 @@ void linear_unpack(const Runtime& runtime, void* rows, const void* packed, int64
     });
 }
 
+// Writes them; the other rows stay as they are.
+template <class T>
+void linear_pack_rows(const Runtime& runtime, void* packed, const void* rows, int64_t first, int64_t count, int64_t k) {
+    using E = ElementOf<T>;
+    const int64_t units = units_of<E>(k), groups = (first + count + W - 1) / W - first / W;
+    parallel_ranges(runtime, groups, 1 + 65536 / (units * W + 1), [&](int64_t begin, int64_t end) {
+        for (int64_t group = first / W + begin; group < first / W + end; group++) {
+            const int64_t line = group * W, from = line < first ? first : line;
+            const int64_t to = line + W < first + count ? line + W : first + count;
+            typename E::Panel* panel =
+                static_cast<typename E::Panel*>(packed) + line / panel_width * units * panel_width + line % panel_width;
+            for (int64_t unit = 0; unit < units; unit += W) {
+                Vector lines[W];
+                read_packed_lines(lines, static_cast<const typename E::Panel*>(packed), units, line, unit);
+                const int64_t left = k - unit * E::step;
+                const int elements = static_cast<int>(left < W * E::step ? left : W * E::step);
+                for (int64_t n = from; n < to; n++)
+                    lines[n - line] = E::load_units(static_cast<const T*>(rows) + (n - first) * k + unit * E::step, elements);
+                transpose(lines);
+                for (int64_t i = 0; i < W && unit + i < units; i++) store(panel + (unit + i) * panel_width, lines[i]);
+            }
+        }
+    });
+}
+
 template <class T>
 void linear_forward(const Runtime& runtime, void* y, bool y_is_f32, const void* x, const void* weight, const void* packed,
                     const void* bias, const LinearShape& shape) {

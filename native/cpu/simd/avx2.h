@@ -88,11 +88,26 @@ inline Vector to_float(Integers a) { return _mm256_cvtepi32_ps(a); }
 inline Integers add(Integers a, Integers b) { return _mm256_add_epi32(a, b); }
 inline Integers sub(Integers a, Integers b) { return _mm256_sub_epi32(a, b); }
 inline Integers exclusive_or(Integers a, Integers b) { return _mm256_xor_si256(a, b); }
+inline Integers bit_or(Integers a, Integers b) { return _mm256_or_si256(a, b); }
 template <int Bits> inline Integers shift_left(Integers a) { return _mm256_slli_epi32(a, Bits); }
 template <int Bits> inline Integers shift_right(Integers a) { return _mm256_srli_epi32(a, Bits); }
 template <int Bits> inline Integers shift_right_signed(Integers a) { return _mm256_srai_epi32(a, Bits); }
 inline Integers load_integers(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
 inline void store_integers(void* p, Integers a) { _mm256_storeu_si256(static_cast<__m256i*>(p), a); }
+inline Integers load_halves(const int16_t* p, Full) {
+    return _mm256_cvtepi16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+inline Integers load_halves(const int16_t* p, Part part) { return _mm256_cvtepi16_epi32(load_halves(p, part.count)); }
+inline __m128i low_halves(Integers a) {
+    const __m256i low = _mm256_and_si256(a, _mm256_set1_epi32(0xFFFF));
+    return _mm_packus_epi32(_mm256_castsi256_si128(low), _mm256_extracti128_si256(low, 1));
+}
+inline void store_halves(void* p, Integers a, Full) { _mm_storeu_si128(static_cast<__m128i*>(p), low_halves(a)); }
+inline void store_halves(void* p, Integers a, Part part) {
+    alignas(16) uint16_t buffer[8];
+    _mm_store_si128(reinterpret_cast<__m128i*>(buffer), low_halves(a));
+    memcpy(p, buffer, static_cast<size_t>(part.count) * 2);
+}
 inline Integers lanes() { return _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7); }
 
 inline Integers multiply_even(Integers a, Integers b) { return _mm256_mul_epu32(a, b); }

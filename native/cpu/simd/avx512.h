@@ -99,11 +99,21 @@ inline Vector to_float(Integers a) { return _mm512_cvtepi32_ps(a); }
 inline Integers add(Integers a, Integers b) { return _mm512_add_epi32(a, b); }
 inline Integers sub(Integers a, Integers b) { return _mm512_sub_epi32(a, b); }
 inline Integers exclusive_or(Integers a, Integers b) { return _mm512_xor_si512(a, b); }
+inline Integers bit_or(Integers a, Integers b) { return _mm512_or_si512(a, b); }
 template <int Bits> inline Integers shift_left(Integers a) { return _mm512_slli_epi32(a, Bits); }
 template <int Bits> inline Integers shift_right(Integers a) { return _mm512_srli_epi32(a, Bits); }
 template <int Bits> inline Integers shift_right_signed(Integers a) { return _mm512_srai_epi32(a, Bits); }
 inline Integers load_integers(const void* p) { return _mm512_loadu_si512(p); }
 inline void store_integers(void* p, Integers a) { _mm512_storeu_si512(p, a); }
+// Signed 16-bit numbers, and the low 16 bits of each lane.
+inline Integers load_halves(const int16_t* p, Full) {
+    return _mm512_cvtepi16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+inline Integers load_halves(const int16_t* p, Part part) {
+    return _mm512_cvtepi16_epi32(_mm256_maskz_loadu_epi16(part.mask(), p));
+}
+inline void store_halves(void* p, Integers a, Full) { _mm256_storeu_si256(static_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a)); }
+inline void store_halves(void* p, Integers a, Part part) { _mm256_mask_storeu_epi16(p, part.mask(), _mm512_cvtepi32_epi16(a)); }
 // 0, 1, …, W − 1
 inline Integers lanes() { return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }
 

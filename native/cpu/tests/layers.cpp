@@ -107,12 +107,12 @@ void embedding(int32_t dtype) {
         expected[static_cast<size_t>(i)] = weight.at(from);
         gradient[static_cast<size_t>(from)] += dy.at(i);
     }
-    ok(table->embedding_forward(context, y, weight, ids), what);
+    ok(table->embedding_forward(context, y, weight, nullptr, ids), what);
     all_near(y, expected, 0, what + " forward");
     ok(table->embedding_backward(context, dw, dy, ids), what);
     all_near(dw, gradient, 1e-6, what + " backward");
     ids.set(3, static_cast<double>(v));
-    if (table->embedding_forward(context, y, weight, ids) != LF_INVALID_ARGUMENT ||
+    if (table->embedding_forward(context, y, weight, nullptr, ids) != LF_INVALID_ARGUMENT ||
         std::string(table->last_error()) != "ids[3] is 11, not in 0..10")
         fail(what + ": id out of range: " + table->last_error());
 }
@@ -123,8 +123,13 @@ void adamw(int32_t dtype) {
     const int64_t n = 20011;
     Tensor master = random.tensor(LF_F32, {n}), m = random.tensor(LF_F32, {n}, 0.1), v = random.tensor(LF_F32, {n}, 0.1);
     const Tensor gradient = random.tensor(LF_F32, {n});
-    Tensor weights(dtype, {n});
-    for (int64_t i = 0; i < n; i++) v.set(i, std::fabs(v.at(i)));
+    Tensor weights(dtype, {n}), remainders(LF_U8, {2 * n});
+    const auto split = dtype == LF_BF16;
+    for (int64_t i = 0; i < n; i++) {
+        v.set(i, std::fabs(v.at(i)));
+        weights.set(i, master.at(i));
+        if (split) master.set(i, weights.at(i)); // remainders are zero
+    }
     const lf_adamw_options o{1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, 3};
     std::vector<double> expected;
     for (int64_t i = 0; i < n; i++) {
@@ -133,15 +138,24 @@ void adamw(int32_t dtype) {
         const double step = m1 / (1 - b1 * b1 * b1) / (std::sqrt(v1 / (1 - b2 * b2 * b2)) + 1e-8);
         expected.push_back(master.at(i) - 1e-2 * (0.1 * master.at(i) + step));
     }
-    ok(table->adamw_update(context, weights, master, m, v, gradient, &o), what);
-    all_near(master, expected, 1e-6, what + " master");
+    ok(table->adamw_update(context, weights, split ? static_cast<const lf_tensor*>(remainders) : nullptr, m, v, gradient, &o),
+       what);
     for (int64_t i = 0; i < n; i++) {
-        const double rounded = dtype == LF_F32 ? master.at(i) : static_cast<double>(from_bf16(to_bf16(master.f32()[i])));
-        if (weights.at(i) != rounded) {
-            fail(what + ": weights are not the rounded master");
-            break;
+        if (!split) {
+            master.set(i, weights.at(i));
+            continue;
         }
+        int16_t remainder;
+        std::memcpy(&remainder, remainders.bytes.data() + 2 * i, 2);
+        uint16_t weight;
+        std::memcpy(&weight, weights.bytes.data() + 2 * i, 2);
+        const uint32_t bits = (static_cast<uint32_t>(weight) << 16) + static_cast<uint32_t>(int32_t{remainder}) +
+                              (std::signbit(v.at(i)) ? 0x10000u : 0u);
+        std::memcpy(master.f32() + i, &bits, 4);
+        if (to_bf16(master.f32()[i]) != weight) fail(what + ": weights are not the rounded master");
     }
+    all_near(master, expected, 1e-6, what + " master");
+    if (!weights.guard_intact() || !remainders.guard_intact()) fail(what + ": wrote beyond the tensor");
     double squares = 0;
     for (int64_t i = 0; i < n; i++) squares += gradient.at(i) * gradient.at(i);
     Tensor norm(LF_F32, {1}), scratch(LF_U8, {table->adamw_squared_norm_scratch_bytes(context, n)});

@@ -31,6 +31,17 @@ void check(const Shape& s, int32_t dtype) {
         }
     }
 
+    // Packing row by row, in any portions, makes the same bytes.
+    Tensor pieces(LF_U8, {packed.count});
+    for (int64_t first = 0, count = 1; first < s.n; first += count, count += 2) {
+        if (first + count > s.n) count = s.n - first;
+        Tensor rows(dtype, {count, s.k});
+        std::memcpy(rows.bytes.data(), w.bytes.data() + first * s.k * w.size(), static_cast<size_t>(count * s.k * w.size()));
+        ok(table->linear_pack_rows(context, pieces, &shape, rows, first), what);
+    }
+    same_bits(pieces.bytes.data(), packed.bytes.data(), packed.count, what + " packed in pieces");
+    if (!pieces.guard_intact()) fail(what + ": packing rows wrote beyond the packed bytes");
+
     std::vector<double> expected(static_cast<size_t>(s.t * s.n));
     for (int64_t t = 0; t < s.t; t++) {
         for (int64_t n = 0; n < s.n; n++) {

@@ -62,7 +62,7 @@ public static class GenerationBenchmark
             var random = new RandomModel(1);
             _model = new TransformerModel(_backend, size.Architecture, prompt + fresh);
             _parameters = new ParameterSet(_backend, Layout, DType, ParameterUse.Inference);
-            random.Fill(_backend, _parameters);
+            random.Fill(_parameters);
             _arena = _backend.Allocate("activations", activations.Bytes);
             _engine = new RolloutEngine(_backend, _model, DType, plan, _arena);
             _requests = [.. Enumerable.Range(0, batch).Select(i => new RolloutRequest(random.Ids(prompt, size.Architecture.VocabularySize), i, 1))];

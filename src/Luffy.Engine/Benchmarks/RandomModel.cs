@@ -10,31 +10,20 @@ namespace Luffy.Engine.Benchmarks;
 /// </summary>
 public sealed class RandomModel(ulong seed)
 {
-    private const int SliceElements = 1 << 20;
-
     // Uniform with the deviation 0.05 of the peers' models: values are what matters to no kernel here, their spread is.
     private const float HalfWidth = 0.05f * 1.7320508f;
 
     private ulong _state = seed;
 
-    /// <summary>Fills weights and their packed forms: matrices and biases around 0, norms around 1.</summary>
-    public void Fill(IBackend backend, ParameterSet parameters)
+    /// <summary>Fills the weights: matrices and biases around 0, norms around 1.</summary>
+    public void Fill(ParameterSet parameters)
     {
         var norms = parameters.Layout.Layers.SelectMany(l => new[] { l.AttentionNorm, l.MlpNorm }).Append(parameters.Layout.FinalNorm).ToHashSet();
         foreach (Parameter p in parameters.Layout.All)
         {
-            long columns = p.IsVector ? 1 : p.Columns, step = Math.Max(1, SliceElements / columns);
-            float[] values = [];
-            for (long row = 0; row < p.Rows; row += step)
-            {
-                long rows = Math.Min(step, p.Rows - row);
-                if (values.Length != rows * columns) values = new float[rows * columns];
-                Draw(values, norms.Contains(p) ? 1 : 0);
-                ModelWeights.Upload(backend, parameters, p, new CheckpointTensor(p.Name, row, rows), values);
-            }
+            float mean = norms.Contains(p) ? 1 : 0;
+            ModelWeights.Write(parameters, ParameterKind.Weight, p, new CheckpointTensor(p.Name, 0, p.Rows), (_, values) => Draw(values, mean));
         }
-
-        parameters.Pack();
     }
 
     /// <summary>Ids below a bound.</summary>

@@ -39,7 +39,7 @@ public static class TrainingBenchmark
 
         using var model = new TransformerModel(backend, size.Architecture, size.Length + 1);
         using var parameters = new ParameterSet(backend, layout, dtype, ParameterUse.Training);
-        random.Fill(backend, parameters);
+        random.Fill(parameters);
         using DeviceBuffer arena = backend.Allocate("activations", plan.Bytes);
         var o = new OptimizerOptions();
         using var optimizer = new AdamWOptimizer(backend, layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);

@@ -74,25 +74,42 @@ public sealed class SafeTensorsFile : IDisposable
     public void ReadFloats(string name, Span<float> destination)
     {
         SafeTensor tensor = Get(name);
-        if (!tensor.DType.IsWeight())
-            throw new LuffyException($"{Path}: tensor \"{name}\" has dtype {tensor.DType.HeaderName()}, expected F32, BF16 or F16; convert the checkpoint first.");
         if (tensor.ElementCount != destination.Length)
             throw new LuffyException($"{Path}: tensor \"{name}\" {tensor.ShapeText} has {tensor.ElementCount} elements, expected {destination.Length}.");
+        ReadFloats(tensor, 0, destination);
+    }
+
+    /// <summary>Reads a part of a tensor of the shape <paramref name="shape"/>, from element <paramref name="start"/> on.</summary>
+    /// <exception cref="LuffyException">Missing, of another shape, not of a floating-point weight type, or unreadable.</exception>
+    public void ReadFloats(string name, ReadOnlySpan<long> shape, long start, Span<float> destination)
+    {
+        SafeTensor tensor = Get(name);
+        CheckShape(tensor, shape);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + destination.Length, tensor.ElementCount);
+        ReadFloats(tensor, start, destination);
+    }
+
+    private void ReadFloats(SafeTensor tensor, long start, Span<float> destination)
+    {
+        string name = tensor.Name;
+        if (!tensor.DType.IsWeight())
+            throw new LuffyException($"{Path}: tensor \"{name}\" has dtype {tensor.DType.HeaderName()}, expected F32, BF16 or F16; convert the checkpoint first.");
+        int size = tensor.DType.Size();
+        long offset = tensor.FileOffset + (start * size);
         if (tensor.DType == SafeTensorsDType.F32)
         {
-            ReadExactly(Path, _handle, MemoryMarshal.AsBytes(destination), tensor.FileOffset);
+            ReadExactly(Path, _handle, MemoryMarshal.AsBytes(destination), offset);
             return;
         }
 
-        int size = tensor.DType.Size();
-        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkBytes, Math.Max(1, tensor.ByteLength)));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Min(ChunkBytes, Math.Max(1, (long)destination.Length * size)));
         try
         {
             for (int done = 0; done < destination.Length;)
             {
                 int count = Math.Min(destination.Length - done, buffer.Length / size);
                 Span<byte> bytes = buffer.AsSpan(0, count * size);
-                ReadExactly(Path, _handle, bytes, tensor.FileOffset + (long)done * size);
+                ReadExactly(Path, _handle, bytes, offset + (long)done * size);
                 FloatConversion.ToSingle(tensor.DType, bytes, destination.Slice(done, count));
                 done += count;
             }

@@ -73,14 +73,17 @@ public sealed class SafeTensorsModel : IDisposable
 
     /// <summary>Reads a whole tensor as f32 and refuses NaN and infinity, naming the first such element.</summary>
     /// <exception cref="LuffyException">As <see cref="ReadFloats"/>, or an element is not finite.</exception>
-    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, Span<float> destination)
+    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, Span<float> destination) => ReadFiniteFloats(name, shape, 0, destination);
+
+    /// <summary>The same for a part of the tensor, from element <paramref name="start"/> on.</summary>
+    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, long start, Span<float> destination)
     {
         SafeTensorsFile file = FileOf(name);
-        file.ReadFloats(name, shape, destination);
+        file.ReadFloats(name, shape, start, destination);
         for (int i = 0; i < destination.Length; i++)
         {
             if (!float.IsFinite(destination[i]))
-                throw new LuffyException($"{file.Path}: tensor \"{name}\" holds {destination[i]} at element {i}, expected finite weights; the checkpoint is damaged or diverged.");
+                throw new LuffyException($"{file.Path}: tensor \"{name}\" holds {destination[i]} at element {start + i}, expected finite weights; the checkpoint is damaged or diverged.");
         }
     }
 

@@ -1,7 +1,10 @@
 namespace Luffy.Engine.Checkpoint;
 
-/// <summary>Returns a tensor's elements at the moment they are written, typically a slice of a flat parameter buffer.</summary>
-public delegate ReadOnlySpan<float> TensorFloats();
+/// <summary>
+/// Returns a tensor's elements from <paramref name="start"/> on at the moment they are written: all that are left, or as many as are held at
+/// once. They may be overwritten by the next call.
+/// </summary>
+public delegate ReadOnlySpan<float> TensorFloats(long start);
 
 /// <summary>Returns a tensor's stored bytes (little-endian) at the moment they are written.</summary>
 public delegate ReadOnlySpan<byte> TensorBytes();
@@ -42,7 +45,7 @@ public sealed class TensorSource
 
     /// <summary>f32 values held in an array.</summary>
     public static TensorSource FromFloats(string name, IReadOnlyList<long> shape, SafeTensorsDType dtype, ReadOnlyMemory<float> data) =>
-        FromFloats(name, shape, dtype, () => data.Span);
+        FromFloats(name, shape, dtype, start => data.Span[(int)start..]);
 
     /// <summary>Values that are stored as they are, for example bf16 weights that never were f32.</summary>
     public static TensorSource FromBytes(string name, IReadOnlyList<long> shape, SafeTensorsDType dtype, TensorBytes data) =>
@@ -50,7 +53,20 @@ public sealed class TensorSource
 
     internal void WriteTo(SafeTensorsWriter writer)
     {
-        if (_floats is not null) writer.Write(Name, _floats());
-        else writer.WriteRaw(Name, _bytes!());
+        if (_floats is null)
+        {
+            writer.WriteRaw(Name, _bytes!());
+            return;
+        }
+
+        long elements = SafeTensor.CountElements(Shape);
+        for (long start = 0; start < elements;)
+        {
+            ReadOnlySpan<float> some = _floats(start);
+            // A source that has no more leaves the tensor short, which the writer refuses at the end.
+            if (some.IsEmpty) return;
+            writer.Write(Name, some);
+            start += some.Length;
+        }
     }
 }

@@ -53,7 +53,7 @@ public sealed class LanguageModel : IDisposable
         LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate);
         try
         {
-            ModelWeights.Load(backend, model.Parameters, directory);
+            ModelWeights.Load(model.Parameters, directory);
             return model;
         }
         catch

@@ -3,34 +3,28 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Model;
 
+/// <summary>Supplies the elements of a tensor from <paramref name="start"/> on.</summary>
+public delegate void Portion(long start, Span<float> values);
+
 /// <summary>Moves weights between a Hugging Face model directory and a <see cref="ParameterSet"/>.</summary>
 public static class ModelWeights
 {
-    /// <summary>Reads every tensor of a model directory and packs the matrices.</summary>
+    /// <summary>Reads every tensor of a model directory, portion by portion.</summary>
     /// <exception cref="LuffyException">A file or tensor is missing, of another shape, truncated, or holds NaN or infinity; or a tensor is there that the architecture has not.</exception>
-    public static void Load(IBackend backend, ParameterSet parameters, string directory)
+    public static void Load(ParameterSet parameters, string directory)
     {
         using SafeTensorsModel model = SafeTensorsModel.Open(directory);
         RefuseUnknownTensors(parameters.Layout, model, directory);
         foreach (Parameter p in parameters.Layout.All)
-        {
             foreach (CheckpointTensor tensor in p.Tensors)
-            {
-                long[] shape = p.ShapeOf(tensor);
-                var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-                model.ReadFiniteFloats(tensor.Name, shape, values);
-                Upload(backend, parameters, p, tensor, values);
-            }
-        }
-
-        parameters.Pack();
+                Write(parameters, ParameterKind.Weight, p, tensor, (start, values) => model.ReadFiniteFloats(tensor.Name, p.ShapeOf(tensor), start, values));
     }
 
     /// <summary>
     /// Draws initial weights as GPT-2 does: matrices from N(0, deviation²), those that write to the residual stream from N(0, deviation²/(2L)),
     /// norms 1, biases 0.
     /// </summary>
-    public static void Initialize(IBackend backend, ParameterSet parameters, long seed, double deviation)
+    public static void Initialize(ParameterSet parameters, long seed, double deviation)
     {
         ParameterLayout layout = parameters.Layout;
         var residualWriters = layout.Layers.SelectMany(l => new[] { l.Output, l.Down }).ToHashSet();
@@ -38,77 +32,67 @@ public static class ModelWeights
         var random = new NormalGenerator((ulong)seed);
         foreach (Parameter p in layout.All)
         {
-            var values = new float[p.Length];
-            if (p.IsVector) Array.Fill(values, biases.Contains(p) ? 0 : 1);
-            else random.Fill(values, residualWriters.Contains(p) ? deviation / Math.Sqrt(2.0 * layout.Layers.Count) : deviation);
-            Upload(backend, parameters, p, new CheckpointTensor(p.Name, 0, p.Rows), values);
+            double spread = residualWriters.Contains(p) ? deviation / Math.Sqrt(2.0 * layout.Layers.Count) : deviation;
+            Write(parameters, ParameterKind.Weight, p, new CheckpointTensor(p.Name, 0, p.Rows), (_, values) =>
+            {
+                if (p.IsVector) values.Fill(biases.Contains(p) ? 0 : 1);
+                else random.Fill(values, spread);
+            });
         }
-
-        parameters.Pack();
     }
 
-    /// <summary>
-    /// The checkpoint's tensors under Hugging Face's names, read from the f32 weights where there are any; one tensor is on the host at a time.
-    /// </summary>
-    public static IReadOnlyList<TensorSource> Sources(IBackend backend, ParameterSet parameters, SafeTensorsDType dtype)
-    {
-        Tensor flat = parameters.Use == ParameterUse.Training ? parameters.Master : parameters.Weights;
-        return Sources(backend, parameters.Layout, flat, dtype, name => name);
-    }
+    /// <summary>The checkpoint's tensors under Hugging Face's names, with the master weights' values where there are any.</summary>
+    public static IReadOnlyList<TensorSource> Sources(ParameterSet parameters, SafeTensorsDType dtype) =>
+        Sources(parameters, ParameterKind.Weight, dtype, name => name);
 
-    /// <summary>The tensors of any flat vector with the layout's offsets, such as gradients or moments.</summary>
-    public static IReadOnlyList<TensorSource> Sources(IBackend backend, ParameterLayout layout, Tensor flat, SafeTensorsDType dtype, Func<string, string> rename)
+    /// <summary>The tensors of any kind of numbers. A portion of one tensor is on the host at a time.</summary>
+    public static IReadOnlyList<TensorSource> Sources(ParameterSet parameters, ParameterKind kind, SafeTensorsDType dtype, Func<string, string> rename)
     {
         var sources = new List<TensorSource>();
-        foreach (Parameter p in layout.All)
+        float[] buffer = [];
+        foreach (Parameter p in parameters.Layout.All)
         {
             foreach (CheckpointTensor tensor in p.Tensors)
-                sources.Add(TensorSource.FromFloats(rename(tensor.Name), p.ShapeOf(tensor), dtype, () => Download(backend, flat, p, tensor)));
+            {
+                sources.Add(TensorSource.FromFloats(rename(tensor.Name), p.ShapeOf(tensor), dtype, start =>
+                {
+                    int row = ParameterSet.RowLength(p), count = (int)Math.Min(ParameterSet.Portion(p), tensor.Rows - (start / row)) * row;
+                    if (buffer.Length < count) buffer = new float[count];
+                    Span<float> values = buffer.AsSpan(0, count);
+                    parameters.Read(kind, p, tensor.RowStart + (start / row), values);
+                    return values;
+                }));
+            }
         }
 
         return sources;
     }
 
-    /// <summary>Downloads one checkpoint tensor of a flat vector, widened to f32.</summary>
-    public static float[] Download(IBackend backend, in Tensor flat, Parameter p, in CheckpointTensor tensor)
+    /// <summary>Reads one whole checkpoint tensor.</summary>
+    public static float[] Read(ParameterSet parameters, ParameterKind kind, Parameter p, in CheckpointTensor tensor)
     {
-        Tensor slice = Range(flat, p, tensor);
-        var values = new float[slice.Length];
-        if (flat.DType == DType.F32)
+        int row = ParameterSet.RowLength(p), portion = ParameterSet.Portion(p);
+        var values = new float[tensor.Rows * row];
+        for (int first = 0; first < tensor.Rows; first += portion)
         {
-            backend.Download<float>(slice, values);
-            return values;
+            int count = (int)Math.Min(portion, tensor.Rows - first);
+            parameters.Read(kind, p, tensor.RowStart + first, values.AsSpan(first * row, count * row));
         }
 
-        var bits = new ushort[slice.Length];
-        backend.Download<ushort>(slice, bits);
-        for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
         return values;
     }
 
-    /// <summary>Uploads one checkpoint tensor into a flat F32 vector (moments, master weights).</summary>
-    public static void UploadFlat(IBackend backend, in Tensor flat, Parameter p, in CheckpointTensor tensor, float[] values) =>
-        backend.Upload<float>(Range(flat, p, tensor), values);
-
-    /// <summary>Uploads one checkpoint tensor into the weights and, where there are any, the f32 master weights.</summary>
-    public static void Upload(IBackend backend, ParameterSet parameters, Parameter p, in CheckpointTensor tensor, float[] values)
+    /// <summary>Writes one checkpoint tensor, portion by portion, as <paramref name="fill"/> supplies the elements from a given one on.</summary>
+    public static void Write(ParameterSet parameters, ParameterKind kind, Parameter p, in CheckpointTensor tensor, Portion fill)
     {
-        if (parameters.DType == DType.F32)
+        int row = ParameterSet.RowLength(p), portion = ParameterSet.Portion(p);
+        var values = new float[Math.Min(portion, tensor.Rows) * row];
+        for (long first = 0; first < tensor.Rows; first += portion)
         {
-            backend.Upload<float>(Range(parameters.Weights, p, tensor), values);
-            return;
+            Span<float> some = values.AsSpan(0, (int)Math.Min(portion, tensor.Rows - first) * row);
+            fill(first * row, some);
+            parameters.Write(kind, p, tensor.RowStart + first, some);
         }
-
-        if (parameters.Use == ParameterUse.Training) backend.Upload<float>(Range(parameters.Master, p, tensor), values);
-        var bits = new ushort[values.Length];
-        for (int i = 0; i < bits.Length; i++) bits[i] = BFloat16.FromSingle(values[i]);
-        backend.Upload<ushort>(Range(parameters.Weights, p, tensor), bits);
-    }
-
-    private static Tensor Range(in Tensor flat, Parameter p, in CheckpointTensor tensor)
-    {
-        long row = p.IsVector ? 1 : p.Columns;
-        return flat.Rows(p.Offset + (tensor.RowStart * row), tensor.Rows * row);
     }
 
     private static void RefuseUnknownTensors(ParameterLayout layout, SafeTensorsModel model, string directory)

@@ -12,32 +12,38 @@ public enum ParameterUse
     Training,
 }
 
-/// <summary>The parameters in memory: one flat buffer per kind, all with the offsets of <see cref="ParameterLayout"/>.</summary>
-public sealed class ParameterSet : IDisposable
+/// <summary>
+/// The parameters in memory. Gradients, the master weights' remainders and the moments are one flat buffer each, all with the offsets of
+/// <see cref="ParameterLayout"/>. The weights that the model computes with are one buffer too, in which a matrix is there in its packed
+/// form alone; norms, biases and an embedding that is not the head are rows.
+/// </summary>
+public sealed partial class ParameterSet : IDisposable
 {
     private readonly IBackend _backend;
-    private readonly DeviceBuffer _weights;
-    private readonly DeviceBuffer? _gradients, _master, _m, _v, _packed;
-    private readonly Dictionary<Parameter, (long Offset, long Bytes)> _packedPlaces = [];
+    private readonly DeviceBuffer _weights, _staging;
+    private readonly DeviceBuffer? _remainders, _gradients, _m, _v;
+    private readonly Dictionary<Parameter, (long Offset, long Bytes)> _places = [];
+    private readonly HashSet<Parameter> _packed;
 
     /// <summary>Allocates zeroed parameters.</summary>
     public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use)
     {
         (_backend, Layout, DType, Use) = (backend, layout, dtype, use);
-        _weights = backend.Allocate("weights", layout.Length * dtype.Size());
-        long packedBytes = 0;
-        foreach (Parameter p in layout.Matrices)
+        _packed = [.. layout.Matrices];
+        long bytes = 0;
+        foreach (Parameter p in layout.All)
         {
-            long bytes = backend.Linear.PackedBytes(p.Rows, p.Columns, dtype);
-            _packedPlaces[p] = (packedBytes, bytes);
-            packedBytes += (bytes + 63) / 64 * 64;
+            long size = StorageBytes(backend, p, dtype, _packed.Contains(p));
+            _places[p] = (bytes, size);
+            bytes += Aligned(size);
         }
 
-        if (packedBytes > 0) _packed = backend.Allocate("packed weights", packedBytes);
+        _weights = backend.Allocate("weights", bytes);
+        _staging = backend.Allocate("staged rows", StagingBytes(layout, dtype));
         if (use == ParameterUse.Inference) return;
         _gradients = backend.Allocate("gradients", layout.Length * 4);
         // In f32 the weights are their own master copy.
-        if (dtype != DType.F32) _master = backend.Allocate("master weights", layout.Length * 4);
+        if (dtype != DType.F32) _remainders = backend.Allocate("master remainders", layout.Length * 2);
         _m = backend.Allocate("first moments", layout.Length * 4);
         _v = backend.Allocate("second moments", layout.Length * 4);
     }
@@ -51,46 +57,45 @@ public sealed class ParameterSet : IDisposable
     /// <summary>What is kept.</summary>
     public ParameterUse Use { get; }
 
-    /// <summary>All weights as one vector.</summary>
-    public Tensor Weights => _weights.View(0, DType, Layout.Length);
-
     /// <summary>All gradients (F32) as one vector.</summary>
     public Tensor Gradients => Flat(_gradients);
-
-    /// <summary>All f32 weights as one vector; the weights themselves where those are F32.</summary>
-    public Tensor Master => _master is null && DType == DType.F32 ? Weights : Flat(_master);
 
     /// <summary>All first moments (F32).</summary>
     public Tensor FirstMoments => Flat(_m);
 
-    /// <summary>All second moments (F32).</summary>
+    /// <summary>All second moments (F32); with Bf16 weights their sign belongs to the master weights (<see cref="SplitMaster"/>).</summary>
     public Tensor SecondMoments => Flat(_v);
 
     /// <summary>Bytes by category, for the memory plan; a pure function of its arguments.</summary>
     public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use)
     {
+        HashSet<Parameter> packed = [.. layout.Matrices];
         long n = layout.Length;
-        long packed = layout.Matrices.Sum(p => (backend.Linear.PackedBytes(p.Rows, p.Columns, dtype) + 63) / 64 * 64);
-        var plan = new List<(string, long)> { ("weights", n * dtype.Size()), ("packed weights", packed) };
+        var plan = new List<(string, long)>
+        {
+            ("weights", layout.All.Sum(p => Aligned(StorageBytes(backend, p, dtype, packed.Contains(p)))) + StagingBytes(layout, dtype)),
+        };
         if (use == ParameterUse.Training)
         {
+            if (dtype != DType.F32) plan.Add(("master remainders", n * 2));
             plan.Add(("gradients", n * 4));
-            if (dtype != DType.F32) plan.Add(("master weights", n * 4));
             plan.Add(("optimizer moments", n * 8));
         }
 
         return plan;
     }
 
-    /// <summary>A parameter's weights, for norms and biases.</summary>
-    public Tensor Weight(Parameter p) => Slice(Weights, p);
+    /// <summary>A vector's weights: a norm or a bias.</summary>
+    public Tensor Vector(Parameter p) => Rows(p).Reshape(p.Length);
 
-    /// <summary>A matrix with its packed form.</summary>
-    public LinearWeight Matrix(Parameter p)
-    {
-        (long offset, long bytes) = _packedPlaces[p];
-        return new LinearWeight(Weight(p), bytes == 0 ? default : _packed!.View(offset, DType.U8, bytes));
-    }
+    /// <summary>A matrix: packed, or the rows of an embedding that is not the head.</summary>
+    public LinearWeight Matrix(Parameter p) => _packed.Contains(p) ? new LinearWeight(Storage(p), DType, p.Rows, p.Columns) : new LinearWeight(Rows(p));
+
+    /// <summary>A parameter's weights as they lie in memory: rows, or U8 where they are packed.</summary>
+    public Tensor Storage(Parameter p) => _packed.Contains(p) ? _weights.View(_places[p].Offset, DType.U8, _places[p].Bytes) : Rows(p);
+
+    /// <summary>What rounding took from the parameter's master weights ([2n] U8); absent where the weights are F32.</summary>
+    public Tensor Remainders(Parameter p) => _remainders is null ? default : _remainders.View(p.Offset * 2, DType.U8, p.Length * 2);
 
     /// <summary>A parameter's gradient (F32).</summary>
     public Tensor Gradient(Parameter p) => Slice(Gradients, p);
@@ -99,25 +104,21 @@ public sealed class ParameterSet : IDisposable
     public static Tensor Slice(in Tensor flat, Parameter p) =>
         flat.Rows(p.Offset, p.Length).Reshape(p.Rows, p.IsVector ? 1 : p.Columns);
 
-    /// <summary>Renews the packed form of every matrix. To be called after each change of the weights.</summary>
-    public void Pack()
-    {
-        foreach ((Parameter p, (_, long bytes)) in _packedPlaces)
-        {
-            if (bytes == 0) continue;
-            LinearWeight w = Matrix(p);
-            _backend.Linear.Pack(w.Packed, w.Values);
-        }
-    }
-
     /// <summary>Sets every gradient to zero.</summary>
     public void ZeroGradients() => _backend.Zero(Gradients);
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (DeviceBuffer? buffer in new[] { _weights, _gradients, _master, _m, _v, _packed }) buffer?.Dispose();
+        foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _m, _v }) buffer?.Dispose();
     }
+
+    private static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
+
+    private static long StorageBytes(IBackend backend, Parameter p, DType dtype, bool packed) =>
+        packed ? backend.Linear.PackedBytes(p.Rows, p.Columns, dtype) : p.Length * dtype.Size();
+
+    private Tensor Rows(Parameter p) => _weights.View(_places[p].Offset, DType, p.Rows, p.IsVector ? 1 : p.Columns);
 
     private Tensor Flat(DeviceBuffer? buffer) =>
         (buffer ?? throw new InvalidOperationException("these parameters were made for inference")).View(0, DType.F32, Layout.Length);

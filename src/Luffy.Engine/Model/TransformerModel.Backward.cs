@@ -14,7 +14,7 @@ public sealed partial class TransformerModel
         _backend.Zero(a.DNormed);
         _backend.Embedding.Backward(a.DNormed, a.DOutputHidden, a.OutputIndices);
         _backend.RmsNorm.Backward(a.DResidual, parameters.Gradient(layout.FinalNorm), a.DNormed, a.Residual(Config.Layers), a.FinalRstd,
-            parameters.Weight(layout.FinalNorm));
+            parameters.Vector(layout.FinalNorm));
         for (int l = Config.Layers - 1; l >= 0; l--)
         {
             LayerActivations layer = a.Layer(l);
@@ -29,7 +29,7 @@ public sealed partial class TransformerModel
     private void Recompute(ParameterSet parameters, int l, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
     {
         LayerParameters p = parameters.Layout.Layers[l];
-        _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(l), parameters.Weight(p.AttentionNorm), Config.RmsNormEpsilon);
+        _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
         LayerForward(parameters, p, l, a, layer, keys);
     }
 
@@ -44,7 +44,7 @@ public sealed partial class TransformerModel
         linear.BackwardWeight(parameters.Gradient(p.GateUp), none, layer.GateUp, layer.MlpInput);
         linear.BackwardInput(a.DNormed, layer.GateUp, parameters.Matrix(p.GateUp));
         _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.MlpNorm), a.DNormed, a.DResidual, layer.Middle, layer.MlpRstd,
-            parameters.Weight(p.MlpNorm));
+            parameters.Vector(p.MlpNorm));
 
         Tensor output = layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength);
         linear.BackwardWeight(parameters.Gradient(p.Output), none, a.DResidual, output);
@@ -55,6 +55,6 @@ public sealed partial class TransformerModel
         linear.BackwardWeight(parameters.Gradient(p.Qkv), p.QkvBias is null ? none : parameters.Gradient(p.QkvBias), dQkv, layer.AttentionInput);
         linear.BackwardInput(a.DNormed, dQkv, parameters.Matrix(p.Qkv));
         _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.AttentionNorm), a.DNormed, a.DResidual, a.Residual(l), layer.AttentionRstd,
-            parameters.Weight(p.AttentionNorm));
+            parameters.Vector(p.AttentionNorm));
     }
 }

@@ -44,12 +44,12 @@ public sealed partial class TransformerModel : IDisposable
     /// </summary>
     public void Forward(ParameterSet parameters, ActivationSet a, AttentionKeys keys)
     {
-        _backend.Embedding.Forward(a.Residual(0), parameters.Weight(parameters.Layout.Embedding), a.Ids);
+        _backend.Embedding.Forward(a.Residual(0), parameters.Matrix(parameters.Layout.Embedding), a.Ids);
         for (int l = 0; l < Config.Layers; l++)
         {
             LayerParameters p = parameters.Layout.Layers[l];
             LayerActivations layer = a.Layer(l);
-            Tensor norm = parameters.Weight(p.AttentionNorm);
+            Tensor norm = parameters.Vector(p.AttentionNorm);
             if (l == 0)
                 _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(0), norm, Config.RmsNormEpsilon);
             else
@@ -59,11 +59,11 @@ public sealed partial class TransformerModel : IDisposable
         }
 
         _backend.RmsNorm.AddForward(a.Final, a.Residual(Config.Layers), a.FinalRstd, a.Layer(Config.Layers - 1).Middle, a.Delta,
-            parameters.Weight(parameters.Layout.FinalNorm), Config.RmsNormEpsilon);
+            parameters.Vector(parameters.Layout.FinalNorm), Config.RmsNormEpsilon);
     }
 
     /// <summary>Gathers the final hidden states of the rows whose output is wanted: [R, H] in <see cref="ActivationSet.OutputHidden"/>.</summary>
-    public void GatherOutputs(ActivationSet a) => _backend.Embedding.Forward(a.OutputHidden, a.Final, a.OutputIndices);
+    public void GatherOutputs(ActivationSet a) => _backend.Embedding.Forward(a.OutputHidden, new LinearWeight(a.Final), a.OutputIndices);
 
     /// <inheritdoc/>
     public void Dispose() => _ropeBuffer.Dispose();
@@ -71,12 +71,12 @@ public sealed partial class TransformerModel : IDisposable
     // From the normed attention input to the activated feed-forward layer; the part that recompute runs a second time.
     private void LayerForward(ParameterSet parameters, LayerParameters p, int index, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
     {
-        Tensor bias = p.QkvBias is null ? default : parameters.Weight(p.QkvBias);
+        Tensor bias = p.QkvBias is null ? default : parameters.Vector(p.QkvBias);
         _backend.Linear.Forward(layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength), layer.AttentionInput, parameters.Matrix(p.Qkv), bias);
         _backend.Rope.Forward(layer.Qkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
         keys.Attend(index, layer.AttentionOutput, layer.LogSumExp, layer.Qkv);
         _backend.Linear.Forward(a.Delta, layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength), parameters.Matrix(p.Output));
-        _backend.RmsNorm.AddForward(layer.MlpInput, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Weight(p.MlpNorm), Config.RmsNormEpsilon);
+        _backend.RmsNorm.AddForward(layer.MlpInput, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
         _backend.Linear.Forward(layer.GateUp, layer.MlpInput, parameters.Matrix(p.GateUp));
         _backend.SwiGlu.Forward(layer.MlpHidden, layer.GateUp);
     }

@@ -44,7 +44,7 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>Bytes of its own buffer, for the memory plan.</summary>
     public static long Bytes(IBackend backend, ParameterLayout layout) => 64 + backend.AdamW.SquaredNormScratchBytes(layout.Length);
 
-    /// <summary>Clips, updates the master weights and the moments, and renews the weights that the model computes with.</summary>
+    /// <summary>Clips, and updates the weights and the moments.</summary>
     public UpdateResult Update(ParameterSet parameters, double learningRate)
     {
         double norm = GradientNorm(parameters);
@@ -56,12 +56,10 @@ public sealed class AdamWOptimizer : IDisposable
         {
             var options = new AdamWOptions((float)learningRate, (float)Beta1, (float)Beta2, (float)Epsilon,
                 p.IsVector && !DecayVectors ? 0 : (float)WeightDecay, Updates, (float)scale);
-            Tensor weights = parameters.DType == DType.F32 ? default : ParameterSet.Slice(parameters.Weights, p);
-            _backend.AdamW.Update(Flat(weights), Flat(ParameterSet.Slice(parameters.Master, p)), Flat(ParameterSet.Slice(parameters.FirstMoments, p)),
-                Flat(ParameterSet.Slice(parameters.SecondMoments, p)), Flat(ParameterSet.Slice(parameters.Gradients, p)), options);
+            _backend.AdamW.Update(parameters.Storage(p), parameters.Remainders(p), Flat(parameters.FirstMoments, p), Flat(parameters.SecondMoments, p),
+                parameters.Gradient(p), options);
         }
 
-        parameters.Pack();
         return new UpdateResult(norm, true);
     }
 
@@ -77,5 +75,5 @@ public sealed class AdamWOptimizer : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
 
-    private static Tensor Flat(in Tensor tensor) => tensor.Exists ? tensor.Reshape(tensor.Length) : tensor;
+    private static Tensor Flat(in Tensor all, Parameter p) => all.Rows(p.Offset, p.Length);
 }

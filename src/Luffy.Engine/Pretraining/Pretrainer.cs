@@ -49,7 +49,7 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
         TransformerConfig architecture = Architecture(tokenizer.VocabularySize);
         File.WriteAllText(Path.Combine(directory, "config.json"), architecture.ToJson(tokenizer.EndOfTextId));
         using LanguageModel model = LanguageModel.Allocate(directory, backend, architecture, tokenizer, dtype, ParameterUse.Training, architecture.MaxPositions);
-        ModelWeights.Initialize(backend, model.Parameters, config.Seed, config.Architecture.InitializerRange);
+        ModelWeights.Initialize(model.Parameters, config.Seed, config.Architecture.InitializerRange);
 
         var plan = new ActivationPlan(backend, architecture, dtype, new ActivationShape
         {
@@ -72,7 +72,7 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
             if (config.EvalItemsPerFamily > 0) Evaluate(config.Stages[i], model, engine, cancellation);
         }
 
-        SafeTensorsModelWriter.Write(directory, ModelWeights.Sources(backend, model.Parameters, SafeTensorsDType.BF16));
+        SafeTensorsModelWriter.Write(directory, ModelWeights.Sources(model.Parameters, SafeTensorsDType.BF16));
     }
 
     private void RunStage(int index, LanguageModel model, PolicyUpdater updater, AdamWOptimizer optimizer, CancellationToken cancellation)

@@ -51,10 +51,10 @@ public static class BatchReplay
         double squares = 0;
         foreach (Parameter p in model.Parameters.Layout.All)
             foreach (CheckpointTensor t in p.Tensors)
-                squares += ModelWeights.Download(backend, model.Parameters.Gradients, p, t).Sum(g => (double)g * g);
+                squares += ModelWeights.Read(model.Parameters, ParameterKind.Gradient, p, t).Sum(g => (double)g * g);
         if (gradients is not null)
         {
-            IReadOnlyList<TensorSource> sources = ModelWeights.Sources(backend, model.Parameters.Layout, model.Parameters.Gradients, SafeTensorsDType.F32, name => name);
+            IReadOnlyList<TensorSource> sources = ModelWeights.Sources(model.Parameters, ParameterKind.Gradient, SafeTensorsDType.F32, name => name);
             SafeTensorsWriter.WriteFile(gradients, sources);
         }
 

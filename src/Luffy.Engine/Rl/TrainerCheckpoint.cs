@@ -15,7 +15,8 @@ namespace Luffy.Engine.Rl;
 /// </summary>
 public static class TrainerCheckpoint
 {
-    private const string Master = "master.", FirstMoment = "exp_avg.", SecondMoment = "exp_avg_sq.";
+    private static readonly (ParameterKind Kind, string Prefix)[] Kinds =
+        [(ParameterKind.Weight, "master."), (ParameterKind.FirstMoment, "exp_avg."), (ParameterKind.SecondMoment, "exp_avg_sq.")];
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -36,11 +37,8 @@ public static class TrainerCheckpoint
             writer.CopyFilesIfPresent(model.Directory, "tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json",
                 "added_tokens.json", "vocab.json", "merges.txt");
             SafeTensorsDType dtype = model.Parameters.DType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
-            writer.WriteModel(ModelWeights.Sources(model.Backend, model.Parameters, dtype));
-            writer.WriteOptimizer([
-                .. Flat(model, model.Parameters.Master, Master),
-                .. Flat(model, model.Parameters.FirstMoments, FirstMoment),
-                .. Flat(model, model.Parameters.SecondMoments, SecondMoment)]);
+            writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
+            writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind, SafeTensorsDType.F32, name => k.Prefix + name))]);
             writer.WriteState(new JsonObject
             {
                 ["trainer"] = JsonSerializer.SerializeToNode(state, Json),
@@ -61,17 +59,10 @@ public static class TrainerCheckpoint
                 foreach (CheckpointTensor tensor in p.Tensors)
                 {
                     long[] shape = p.ShapeOf(tensor);
-                    var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-                    file.ReadFloats(Master + tensor.Name, shape, values);
-                    ModelWeights.Upload(model.Backend, parameters, p, tensor, values);
-                    file.ReadFloats(FirstMoment + tensor.Name, shape, values);
-                    ModelWeights.UploadFlat(model.Backend, parameters.FirstMoments, p, tensor, values);
-                    file.ReadFloats(SecondMoment + tensor.Name, shape, values);
-                    ModelWeights.UploadFlat(model.Backend, parameters.SecondMoments, p, tensor, values);
+                    foreach ((ParameterKind kind, string prefix) in Kinds)
+                        ModelWeights.Write(parameters, kind, p, tensor, (start, values) => file.ReadFloats(prefix + tensor.Name, shape, start, values));
                 }
             }
-
-            parameters.Pack();
         }
 
         JsonObject json = checkpoint.ReadState();
@@ -88,7 +79,4 @@ public static class TrainerCheckpoint
             throw new LuffyException($"{where}: not the state of a trainer ({e.Message}); resume from another checkpoint", innerException: e);
         }
     }
-
-    private static IReadOnlyList<TensorSource> Flat(LanguageModel model, Tensor flat, string prefix) =>
-        ModelWeights.Sources(model.Backend, model.Parameters.Layout, flat, SafeTensorsDType.F32, name => prefix + name);
 }

@@ -172,7 +172,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
     private static ParameterSet Reference(LanguageModel model, string directory)
     {
         var reference = new ParameterSet(model.Backend, model.Parameters.Layout, model.Parameters.DType, ParameterUse.Inference);
-        ModelWeights.Load(model.Backend, reference, directory);
+        ModelWeights.Load(reference, directory);
         return reference;
     }
 }

@@ -27,10 +27,11 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, int> Synchronize;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, int> Zero;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> Copy;
-    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> EmbeddingForward;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> EmbeddingForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> EmbeddingBackward;
     public delegate* unmanaged[Cdecl]<nint, long, long, int, long> LinearPackedBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> LinearPack;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, long, int> LinearPackRows;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, long, int> LinearUnpack;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> LinearForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, int> LinearBackwardInput;

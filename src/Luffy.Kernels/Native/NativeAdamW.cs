@@ -4,9 +4,9 @@ namespace Luffy.Kernels.Native;
 internal sealed unsafe class NativeAdamW(NativeContext context) : IAdamW
 {
     /// <inheritdoc/>
-    public void Update(in Tensor weights, in Tensor master, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
+    public void Update(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
     {
-        LfTensor a = context.Describe(weights), b = context.Describe(master), c = context.Describe(m), d = context.Describe(v),
+        LfTensor a = context.Describe(weights), b = context.Describe(remainders), c = context.Describe(m), d = context.Describe(v),
             e = context.Describe(gradient);
         LfAdamWOptions nativeOptions = new()
         {

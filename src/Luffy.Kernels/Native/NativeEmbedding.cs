@@ -4,10 +4,10 @@ namespace Luffy.Kernels.Native;
 internal sealed unsafe class NativeEmbedding(NativeContext context) : IEmbedding
 {
     /// <inheritdoc/>
-    public void Forward(in Tensor y, in Tensor weight, in Tensor ids)
+    public void Forward(in Tensor y, in LinearWeight weight, in Tensor ids)
     {
-        LfTensor a = context.Describe(y), b = context.Describe(weight), c = context.Describe(ids);
-        context.Check("Embedding.Forward", context.Table->EmbeddingForward(context.Handle, &a, &b, &c));
+        LfTensor a = context.Describe(y), b = context.DescribeValues(weight), c = context.Describe(weight.Packed), d = context.Describe(ids);
+        context.Check("Embedding.Forward", context.Table->EmbeddingForward(context.Handle, &a, &b, &c, &d));
     }
 
     /// <inheritdoc/>

@@ -15,6 +15,13 @@ internal sealed unsafe class NativeLinear(NativeContext context) : ILinear
     }
 
     /// <inheritdoc/>
+    public void PackRows(in LinearWeight weight, in Tensor rows, long firstRow)
+    {
+        LfTensor a = context.Describe(weight.Packed), b = context.DescribeValues(weight), c = context.Describe(rows);
+        context.Check("Linear.PackRows", context.Table->LinearPackRows(context.Handle, &a, &b, &c, firstRow));
+    }
+
+    /// <inheritdoc/>
     public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0)
     {
         LfTensor a = context.Describe(rows), b = context.DescribeValues(weight), c = context.Describe(weight.Packed);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace Luffy.Kernels;
 
 /// <summary>Settings of one AdamW update (Loshchilov and Hutter, arXiv 1711.05101), with PyTorch's meaning of each.</summary>
@@ -15,24 +17,50 @@ public readonly record struct AdamWOptions(float LearningRate, float Beta1, floa
 public interface IAdamW
 {
     /// <summary>
-    /// g = gradient·scale; m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²; master −= lr·(wd·master + m̂/(√v̂ + ε)); weights = master rounded to storage.
+    /// g = gradient·scale; m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²; master −= lr·(wd·master + m̂/(√v̂ + ε)). The master weights are exact f32
+    /// numbers: F32 weights themselves; with Bf16 weights those, which are the master rounded to nearest even, and what the rounding took
+    /// away, as <see cref="SplitMaster"/> has it.
     /// </summary>
-    /// <param name="weights">[n] F32 or Bf16 =, what the model computes with; absent or the memory of master where that is F32 itself.</param>
-    /// <param name="master">[n] F32, updated.</param>
+    /// <param name="weights">[n] F32 or Bf16, or the packed form (<see cref="ILinear.Pack"/>) of a [N, K]; updated.</param>
+    /// <param name="remainders">[2n] U8, updated: 16-bit signed integers in row-major order. Absent where the weights are F32, and only there: that tells what a packed form holds.</param>
     /// <param name="m">[n] F32, updated.</param>
-    /// <param name="v">[n] F32, updated.</param>
-    /// <param name="gradient">[n] F32.</param>
+    /// <param name="v">[n] F32, updated; never negative, so that with <paramref name="remainders"/> the sign tells two ties apart.</param>
+    /// <param name="gradient">[n] F32 or Bf16; [N, K] where the weights are packed.</param>
     /// <param name="options">Settings.</param>
-    void Update(in Tensor weights, in Tensor master, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options);
+    void Update(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options);
 
     /// <summary>Bytes of scratch that <see cref="SquaredNorm"/> needs for n elements.</summary>
     long SquaredNormScratchBytes(long n);
 
     /// <summary>result[0] = Σ x² in a fixed blocked order; infinite or NaN when any element is.</summary>
     /// <param name="result">[1] F32 =.</param>
-    /// <param name="x">[n] F32.</param>
+    /// <param name="x">[n] F32 or Bf16.</param>
     /// <param name="scratch">[<see cref="SquaredNormScratchBytes"/>] U8.</param>
     void SquaredNorm(in Tensor result, in Tensor x, in Tensor scratch);
+}
+
+/// <summary>
+/// A f32 master weight as the bfloat16 that the model computes with and 16 bits more: master bits = (weight bits · 2¹⁶) + remainder. The
+/// weight is the master rounded to nearest even, so the remainder lies in −2¹⁵ … 2¹⁵. The two ends share their bits: both are ties, and which
+/// one it is takes one bit elsewhere (the sign of Adam's second moment). Finite numbers and infinities come back to the bit; a NaN keeps
+/// its upper half.
+/// </summary>
+/// <param name="Weight">Bits of the rounded weight.</param>
+/// <param name="Remainder">What rounding took away, modulo 2¹⁶.</param>
+/// <param name="UpperTie">True where the remainder is +2¹⁵ rather than −2¹⁵.</param>
+public readonly record struct SplitMaster(ushort Weight, short Remainder, bool UpperTie)
+{
+    /// <summary>Takes a master weight apart.</summary>
+    public static SplitMaster Of(float master)
+    {
+        ushort weight = BFloat16.FromSingle(master);
+        if (float.IsNaN(master)) return new SplitMaster(weight, 0, false);
+        int remainder = unchecked((int)(BitConverter.SingleToUInt32Bits(master) - ((uint)weight << 16)));
+        return new SplitMaster(weight, unchecked((short)remainder), remainder == 1 << 15);
+    }
+
+    /// <summary>Puts it together again.</summary>
+    public float Value => BitConverter.UInt32BitsToSingle(unchecked(((uint)Weight << 16) + (uint)Remainder + (UpperTie ? 1u << 16 : 0)));
 }
 
 /// <summary>The specification of <see cref="IAdamW"/> as plain loops.</summary>
@@ -41,36 +69,52 @@ public sealed class AdamWReference : IAdamW
     private const int NormBlock = 1024;
 
     /// <inheritdoc/>
-    public void Update(in Tensor weights, in Tensor master, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
+    public void Update(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
     {
-        long n = master.Exists ? master.Length : 0;
+        long n = gradient.Exists ? gradient.Length : 0;
+        bool packed = weights.Exists && weights.DType == DType.U8;
+        DType dtype = remainders.Exists ? DType.Bf16 : DType.F32;
         string? problem =
-            !Checks.IsVector(master, DType.F32, n) ? "master must be f32 [n]" :
+            !Checks.IsFloat(gradient) ? "gradient must be f32 or bf16" :
+            packed && weights.Length < n * dtype.Size() ? "weights must be u8 of the packed bytes of the gradient's [N, K]" :
+            !packed && (!Checks.IsFloat(weights) || weights.Length != n) ? "weights must be f32 or bf16 [n], or packed" :
+            !packed && weights.DType != dtype ? "bf16 weights have remainders, f32 weights have none" :
+            remainders.Exists && (remainders.DType != DType.U8 || remainders.Length != 2 * n) ? "remainders must be u8 [2n]" :
             !Checks.IsVector(m, DType.F32, n) ? "m must be f32 [n]" :
             !Checks.IsVector(v, DType.F32, n) ? "v must be f32 [n]" :
-            !Checks.IsVector(gradient, DType.F32, n) ? "gradient must be f32 [n]" :
-            weights.Exists && !(Checks.IsFloat(weights) && weights.D0 == n && weights.Length == n) ? "weights must be f32 or bf16 [n]" :
             options.Step < 1 ? "the first step is 1" : null;
         if (problem is not null)
         {
-            throw Checks.Failure("AdamW.Update", $"{problem}; step {options.Step}", ("weights", weights), ("master", master), ("m", m),
+            throw Checks.Failure("AdamW.Update", $"{problem}; step {options.Step}", ("weights", weights), ("remainders", remainders), ("m", m),
                 ("v", v), ("gradient", gradient));
         }
 
-        FloatSpan stored = new(weights);
-        Span<float> values = master.AsSpan<float>(), first = m.AsSpan<float>(), second = v.AsSpan<float>();
-        ReadOnlySpan<float> gradients = gradient.AsSpan<float>();
+        // The reference's packed form is the rows.
+        Tensor rows = packed ? weights.Buffer.View(weights.ByteOffset, dtype, n) : weights;
+        Span<float> values = dtype == DType.F32 ? rows.AsSpan<float>() : default, first = m.AsSpan<float>(), second = v.AsSpan<float>();
+        Span<ushort> halves = dtype == DType.Bf16 ? rows.AsSpan<ushort>() : default;
+        Span<short> rest = MemoryMarshal.Cast<byte, short>(remainders.AsSpan<byte>());
+        FloatSpan gradients = new(gradient);
         // 1 − βᵗ loses everything in F32 when β is close to 1 and t is small.
         float firstCorrection = (float)(1 / (1 - Math.Pow(options.Beta1, options.Step)));
         float secondCorrection = (float)(1 / (1 - Math.Pow(options.Beta2, options.Step)));
-        for (int i = 0; i < values.Length; i++)
+        for (int i = 0; i < first.Length; i++)
         {
+            float master = dtype == DType.F32 ? values[i] : new SplitMaster(halves[i], rest[i], float.IsNegative(second[i])).Value;
             float g = gradients[i] * options.GradientScale;
             first[i] = (options.Beta1 * first[i]) + ((1 - options.Beta1) * g);
-            second[i] = (options.Beta2 * second[i]) + ((1 - options.Beta2) * g * g);
+            second[i] = (options.Beta2 * MathF.Abs(second[i])) + ((1 - options.Beta2) * g * g);
             float step = first[i] * firstCorrection / (MathF.Sqrt(second[i] * secondCorrection) + options.Epsilon);
-            values[i] -= options.LearningRate * ((options.WeightDecay * values[i]) + step);
-            if (weights.Exists) stored[i] = values[i];
+            master -= options.LearningRate * ((options.WeightDecay * master) + step);
+            if (dtype == DType.F32)
+            {
+                values[i] = master;
+                continue;
+            }
+
+            SplitMaster split = SplitMaster.Of(master);
+            (halves[i], rest[i]) = (split.Weight, split.Remainder);
+            if (split.UpperTie) second[i] = -second[i];
         }
     }
 
@@ -82,15 +126,16 @@ public sealed class AdamWReference : IAdamW
     {
         string? problem =
             !Checks.IsVector(result, DType.F32, 1) ? "result must be f32 [1]" :
-            !x.Exists || !Checks.IsVector(x, DType.F32, x.Length) ? "x must be f32 [n]" : null;
+            !Checks.IsFloat(x) ? "x must be f32 or bf16" : null;
         if (problem is not null) throw Checks.Failure("AdamW.SquaredNorm", problem, ("result", result), ("x", x), ("scratch", scratch));
 
         // Blocks keep the rounding error of a long F32 sum small: it grows with the block and the number of blocks, not with n.
-        ReadOnlySpan<float> values = x.AsSpan<float>();
+        FloatSpan values = new(x);
+        Span<float> buffer = stackalloc float[NormBlock];
         float total = 0;
         for (int start = 0; start < values.Length; start += NormBlock)
         {
-            ReadOnlySpan<float> block = values[start..Math.Min(start + NormBlock, values.Length)];
+            ReadOnlySpan<float> block = values.Read(start, Math.Min(NormBlock, values.Length - start), buffer);
             total += LinearReference.Dot(block, block);
         }
 

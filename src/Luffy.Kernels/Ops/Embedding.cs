@@ -5,9 +5,9 @@ public interface IEmbedding
 {
     /// <summary>y[t, :] = weight[ids[t], :].</summary>
     /// <param name="y">[T, H] = (overwritten), dtype of <paramref name="weight"/>.</param>
-    /// <param name="weight">[V, H], F32 or Bf16.</param>
+    /// <param name="weight">[V, H], F32 or Bf16, as rows or packed.</param>
     /// <param name="ids">[T] I32, each in 0..V−1; anything else is an error.</param>
-    void Forward(in Tensor y, in Tensor weight, in Tensor ids);
+    void Forward(in Tensor y, in LinearWeight weight, in Tensor ids);
 
     /// <summary>dWeight[ids[t], :] += dy[t, :], rows of the same id added in ascending t.</summary>
     /// <param name="dWeight">[V, H] F32 += (parameter gradient), or the dtype of <paramref name="dy"/> when it scatters activations.</param>
@@ -20,19 +20,20 @@ public interface IEmbedding
 public sealed class EmbeddingReference : IEmbedding
 {
     /// <inheritdoc/>
-    public void Forward(in Tensor y, in Tensor weight, in Tensor ids)
+    public void Forward(in Tensor y, in LinearWeight weight, in Tensor ids)
     {
+        Tensor w = weight.Rows;
         long rows = ids.Exists ? ids.Length : 0;
         string? problem =
-            !Checks.IsFloat(weight) ? "weight must be f32 or bf16 [V, H]" :
+            !Checks.IsFloat(w) ? "weight must be f32 or bf16 [V, H]" :
             !Checks.IsVector(ids, DType.I32, rows) ? "ids must be i32 [T]" :
-            !Checks.IsMatrix(y, weight.DType, rows, weight.RowLength) ? "y must be [T, H] of the weight's dtype" : null;
-        if (problem is not null) throw Checks.Failure("Embedding.Forward", problem, ("y", y), ("weight", weight), ("ids", ids));
+            !Checks.IsMatrix(y, w.DType, rows, w.RowLength) ? "y must be [T, H] of the weight's dtype" : null;
+        if (problem is not null) throw Checks.Failure("Embedding.Forward", problem, ("y", y), ("weight", w), ("ids", ids));
         ReadOnlySpan<int> tokens = ids.AsSpan<int>();
-        Checks.Range("Embedding.Forward", "ids", tokens, weight.D0);
+        Checks.Range("Embedding.Forward", "ids", tokens, w.D0);
 
-        FloatSpan source = new(weight), destination = new(y);
-        int width = (int)weight.RowLength;
+        FloatSpan source = new(w), destination = new(y);
+        int width = (int)w.RowLength;
         for (int t = 0; t < tokens.Length; t++)
         {
             for (int h = 0; h < width; h++) destination[(t * width) + h] = source[(tokens[t] * width) + h];

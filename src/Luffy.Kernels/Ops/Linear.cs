@@ -52,6 +52,12 @@ public interface ILinear
     /// <summary>Writes the packed form of <paramref name="weight"/> [N, K] to <paramref name="packed"/> (U8).</summary>
     void Pack(in Tensor packed, in Tensor weight);
 
+    /// <summary>Writes some rows of a packed weight; the others stay as they are.</summary>
+    /// <param name="weight">[N, K], whose packed form was zero or packed before.</param>
+    /// <param name="rows">[R, K], the weight's dtype.</param>
+    /// <param name="firstRow">The weight's row that the first of them becomes.</param>
+    void PackRows(in LinearWeight weight, in Tensor rows, long firstRow);
+
     /// <summary>Reads rows of a packed weight back, to the bit.</summary>
     /// <param name="rows">[R, K] =, the weight's dtype.</param>
     /// <param name="weight">[N, K], packed.</param>
@@ -102,17 +108,12 @@ public sealed class LinearReference : ILinear
     }
 
     /// <inheritdoc/>
-    public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0)
-    {
-        Tensor w = new LinearWeight(weight.Packed, weight.DType, weight.N, weight.K).Rows;
-        string? problem =
-            !Checks.IsFloat(w) ? "packed must be u8 of the packed bytes of [N, K]" :
-            !Checks.IsFloat(rows) || !Checks.IsMatrix(rows, w.DType, rows.D0, w.RowLength) ? "rows must be [R, K] of the weight's dtype" :
-            firstRow < 0 || firstRow + rows.D0 > w.D0 ? "the rows must lie within the weight" : null;
-        if (problem is not null)
-            throw Checks.Failure("Linear.Unpack", $"{problem}; first row {firstRow}", ("rows", rows), ("weight", weight.Values), ("packed", weight.Packed));
-        Copy(w.Rows(firstRow, rows.D0), rows);
-    }
+    public void PackRows(in LinearWeight weight, in Tensor rows, long firstRow) =>
+        Copy(rows, PackedRange("Linear.PackRows", weight, rows, firstRow));
+
+    /// <inheritdoc/>
+    public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0) =>
+        Copy(PackedRange("Linear.Unpack", weight, rows, firstRow), rows);
 
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
@@ -184,6 +185,18 @@ public sealed class LinearReference : ILinear
                 if (dBias.Exists) biasSum[j] += value;
             }
         }
+    }
+
+    private static Tensor PackedRange(string operation, in LinearWeight weight, in Tensor rows, long firstRow)
+    {
+        Tensor w = new LinearWeight(weight.Packed, weight.DType, weight.N, weight.K).Rows;
+        string? problem =
+            !Checks.IsFloat(w) ? "packed must be u8 of the packed bytes of [N, K]" :
+            !Checks.IsFloat(rows) || !Checks.IsMatrix(rows, w.DType, rows.D0, w.RowLength) ? "rows must be [R, K] of the weight's dtype" :
+            firstRow < 0 || firstRow + rows.D0 > w.D0 ? "the rows must lie within the weight" : null;
+        return problem is null
+            ? w.Rows(firstRow, rows.D0)
+            : throw Checks.Failure(operation, $"{problem}; first row {firstRow}", ("rows", rows), ("weight", weight.Values), ("packed", weight.Packed));
     }
 
     private static void Copy(in Tensor source, in Tensor destination)

@@ -74,9 +74,10 @@ public sealed class BenchmarkTests
         float[] Draw()
         {
             using var parameters = new ParameterSet(backend, layout, DType.F32, ParameterUse.Inference);
-            new RandomModel(3).Fill(backend, parameters);
+            new RandomModel(3).Fill(parameters);
             var values = new float[layout.Length];
-            backend.Download<float>(parameters.Weights, values);
+            foreach (Parameter p in layout.All)
+                ModelWeights.Read(parameters, ParameterKind.Weight, p, new CheckpointTensor(p.Name, 0, p.Rows)).CopyTo(values, p.Offset);
             return values;
         }
     }

@@ -33,7 +33,7 @@ public sealed class TestModel : IDisposable
     public static TestModel Load(IBackend backend, ModelFixture fixture, DType dtype, bool recompute = false, int tokens = 256)
     {
         var model = new TestModel(backend, TransformerConfig.Load(fixture.ModelDirectory), dtype, recompute, tokens);
-        ModelWeights.Load(backend, model.Parameters, fixture.ModelDirectory);
+        ModelWeights.Load(model.Parameters, fixture.ModelDirectory);
         return model;
     }
 
@@ -45,21 +45,21 @@ public sealed class TestModel : IDisposable
     }
 
     /// <summary>Gradients under the checkpoint's names.</summary>
-    public Dictionary<string, float[]> Gradients() => Tensors(Parameters.Gradients);
+    public Dictionary<string, float[]> Gradients() => Tensors(ParameterKind.Gradient);
 
     /// <summary>F32 weights under the checkpoint's names.</summary>
-    public Dictionary<string, float[]> Weights() => Tensors(Parameters.Master);
+    public Dictionary<string, float[]> Weights() => Tensors(ParameterKind.Weight);
 
     public void Dispose()
     {
         for (int i = _owned.Count - 1; i >= 0; i--) _owned[i].Dispose();
     }
 
-    private Dictionary<string, float[]> Tensors(Tensor flat)
+    private Dictionary<string, float[]> Tensors(ParameterKind kind)
     {
         var result = new Dictionary<string, float[]>();
         foreach (Parameter p in Parameters.Layout.All)
-            foreach (CheckpointTensor t in p.Tensors) result[t.Name] = ModelWeights.Download(Backend, flat, p, t);
+            foreach (CheckpointTensor t in p.Tensors) result[t.Name] = ModelWeights.Read(Parameters, kind, p, t);
         return result;
     }
 

@@ -32,8 +32,8 @@ public sealed class TrainingRunTests
         File.WriteAllText(Path.Combine(_model, "config.json"), config.ToJson(tokenizer.EndOfTextId));
         using IBackend backend = TestBackends.Create("reference");
         using var parameters = new ParameterSet(backend, new ParameterLayout(config), DType.F32, ParameterUse.Inference);
-        ModelWeights.Initialize(backend, parameters, 3, 0.05);
-        SafeTensorsModelWriter.Write(_model, ModelWeights.Sources(backend, parameters, SafeTensorsDType.F32));
+        ModelWeights.Initialize(parameters, 3, 0.05);
+        SafeTensorsModelWriter.Write(_model, ModelWeights.Sources(parameters, SafeTensorsDType.F32));
     }
 
     [TearDown]

@@ -17,7 +17,8 @@ public sealed class EveryOperation
         int[] starts = [0, 33, 34, Tokens], lengths = [33, 1, 41];
 
         Tensor ids = lab.Ints(Inputs.Ids(1, Tokens, Vocabulary)), table = Floats(Vocabulary, Width), x = Out("embedding", Tokens, Width);
-        Add("Embedding.Forward", () => backend.Embedding.Forward(x, table, ids));
+        LinearWeight embedding = lab.PackedAlone(table);
+        Add("Embedding.Forward", () => backend.Embedding.Forward(x, embedding, ids));
         Tensor dTable = Sum("dEmbedding", Vocabulary, Width), dx = Floats(Tokens, Width);
         Add("Embedding.Backward", () => backend.Embedding.Backward(dTable, dx, ids));
 
@@ -84,14 +85,20 @@ public sealed class EveryOperation
         Add("Linear.Forward to logits", () => backend.Linear.Forward(logits, hidden, head));
         Add("Sampling.Sample", () => backend.Sampling.Sample(drawn, full, kept, logits, keys, new SamplingOptions(.9f, 50, .95f, .01f, 9), sampleScratch));
 
-        const int elements = 50_001;
-        Tensor values = lab.Output(dtype, elements), gradient = Single(Inputs.Normal(91, DType.F32, elements)), result = Out("norm²", DType.F32, 1);
-        Tensor master = Single(Inputs.Normal(92, DType.F32, elements)), m = Single(new float[elements]), v = Single(new float[elements]);
-        _outputs.AddRange([("weights", values), ("master", master), ("m", m), ("v", v)]);
-        long normBytes = backend.AdamW.SquaredNormScratchBytes(elements);
+        const int masterRows = 333, masterColumns = 151;
+        Tensor gradient = lab.Floats(DType.F32, Inputs.Normal(91, DType.F32, masterRows * masterColumns), masterRows, masterColumns), result = Out("norm²", DType.F32, 1);
+        long normBytes = backend.AdamW.SquaredNormScratchBytes(gradient.Length);
         Tensor normScratch = normBytes == 0 ? default : lab.Scratch(normBytes);
         Add("AdamW.SquaredNorm", () => backend.AdamW.SquaredNorm(result, gradient, normScratch));
-        Add("AdamW.Update", () => backend.AdamW.Update(values, master, m, v, gradient, new AdamWOptions(.1f, .9f, .99f, 1e-8f, .1f, 1)));
+        foreach (bool isPacked in (bool[])[false, true])
+        {
+            var master = new MasterWeights(lab, dtype, Inputs.Normal(92, DType.F32, masterRows * masterColumns), masterRows, masterColumns, isPacked);
+            string form = isPacked ? " packed" : "";
+            _outputs.AddRange([("weights" + form, master.Weights), ("m" + form, master.First), ("v" + form, master.Second)]);
+            if (dtype == DType.Bf16) _outputs.Add(("remainders" + form, master.Remainders));
+            Add("AdamW.Update" + form, () => master.Update(gradient, new AdamWOptions(.1f, .9f, .99f, 1e-8f, .1f, 1)));
+        }
+
         Tensor copy = Out("copy", DType.F32, Tokens, Width);
         Add("Copy", () => backend.Copy(copy, normed));
 
@@ -110,9 +117,12 @@ public sealed class EveryOperation
     public IReadOnlyList<(string Name, Action Call)> Calls => _calls;
 
     /// <summary>Every output as bits.</summary>
-    public Dictionary<string, byte[]> Bits(Lab lab) => _outputs.ToDictionary(output => output.Name, output => output.Tensor.DType == DType.I32
-        ? [.. lab.ReadInts(output.Tensor).SelectMany(BitConverter.GetBytes)]
-        : lab.Read(output.Tensor).SelectMany(BitConverter.GetBytes).ToArray());
+    public Dictionary<string, byte[]> Bits(Lab lab) => _outputs.ToDictionary(output => output.Name, output => output.Tensor.DType switch
+    {
+        DType.I32 => [.. lab.ReadInts(output.Tensor).SelectMany(BitConverter.GetBytes)],
+        DType.U8 => lab.ReadBytes(output.Tensor),
+        _ => lab.Read(output.Tensor).SelectMany(BitConverter.GetBytes).ToArray(),
+    });
 
     private void Add(string name, Action call) => _calls.Add((name, call));
 

@@ -85,6 +85,13 @@ public sealed class Lab(IBackend backend) : IDisposable
         return Array.ConvertAll(bits, BFloat16.ToSingle);
     }
 
+    public byte[] ReadBytes(in Tensor tensor)
+    {
+        byte[] values = new byte[tensor.Length];
+        Backend.Download<byte>(tensor, values);
+        return values;
+    }
+
     public int[] ReadInts(in Tensor tensor)
     {
         int[] values = new int[tensor.Length];

@@ -79,7 +79,7 @@ public sealed class PagedBatch
     private Tensor Gather(List<int> tokens)
     {
         Tensor part = _lab.Output(_dtype, tokens.Count, _shape.PackedHeads, _shape.HeadDim);
-        _lab.Backend.Embedding.Forward(part.Reshape(tokens.Count, part.RowLength), _qkv.Reshape(_qkv.D0, _qkv.RowLength), _lab.Ints([.. tokens]));
+        _lab.Backend.Embedding.Forward(part.Reshape(tokens.Count, part.RowLength), new LinearWeight(_qkv.Reshape(_qkv.D0, _qkv.RowLength)), _lab.Ints([.. tokens]));
         return part;
     }
 

@@ -1,0 +1,159 @@
+using System.Runtime.InteropServices;
+using Luffy.Kernels;
+
+namespace Luffy.Engine.Model;
+
+/// <summary>One of the numbers that a <see cref="ParameterSet"/> keeps for each parameter.</summary>
+public enum ParameterKind
+{
+    /// <summary>The f32 master weight, or the weight itself where the set is for inference.</summary>
+    Weight,
+
+    /// <summary>The gradient.</summary>
+    Gradient,
+
+    /// <summary>Adam's first moment.</summary>
+    FirstMoment,
+
+    /// <summary>Adam's second moment.</summary>
+    SecondMoment,
+}
+
+/// <summary>Reading and writing of rows as f32 numbers, a portion at a time: how checkpoints see the parameters.</summary>
+public sealed partial class ParameterSet
+{
+    // Enough to keep the device busy, little beside any model worth training.
+    private const long StagedElements = 1 << 18;
+
+    private ushort[] _bits = [];
+    private short[] _rest = [];
+    private float[] _signed = [];
+
+    /// <summary>Rows that are read or written at once.</summary>
+    public static int Portion(Parameter p) => (int)Math.Min(p.Rows, Math.Max(1, StagedElements / RowLength(p)));
+
+    /// <summary>Elements of one row; 1 for a vector.</summary>
+    public static int RowLength(Parameter p) => p.IsVector ? 1 : (int)p.Columns;
+
+    /// <summary>Reads whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>.</summary>
+    public void Read(ParameterKind kind, Parameter p, long firstRow, Span<float> values)
+    {
+        if (kind == ParameterKind.Weight)
+        {
+            ReadWeights(p, firstRow, values);
+            return;
+        }
+
+        _backend.Download(Range(Buffer(kind), p, firstRow, values.Length), values);
+        if (kind != ParameterKind.SecondMoment || _remainders is null) return;
+        for (int i = 0; i < values.Length; i++) values[i] = MathF.Abs(values[i]);
+    }
+
+    /// <summary>Writes whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>.</summary>
+    public void Write(ParameterKind kind, Parameter p, long firstRow, ReadOnlySpan<float> values)
+    {
+        if (kind == ParameterKind.Weight)
+        {
+            WriteWeights(p, firstRow, values);
+            return;
+        }
+
+        Tensor range = Range(Buffer(kind), p, firstRow, values.Length);
+        if (kind != ParameterKind.SecondMoment || _remainders is null)
+        {
+            _backend.Upload(range, values);
+            return;
+        }
+
+        Span<float> signed = Take(ref _signed, values.Length);
+        _backend.Download(range, signed);
+        for (int i = 0; i < signed.Length; i++) signed[i] = MathF.CopySign(values[i], signed[i]);
+        _backend.Upload<float>(range, signed);
+    }
+
+    private static long StagingBytes(ParameterLayout layout, DType dtype) =>
+        layout.Matrices.Max(p => (long)Portion(p) * p.Columns) * dtype.Size();
+
+    private void ReadWeights(Parameter p, long firstRow, Span<float> values)
+    {
+        Tensor rows = StoredRows(p, firstRow, values.Length);
+        if (_packed.Contains(p)) _backend.Linear.Unpack(rows, Matrix(p), firstRow);
+        if (DType == DType.F32)
+        {
+            _backend.Download(rows, values);
+            return;
+        }
+
+        Span<ushort> bits = Take(ref _bits, values.Length);
+        _backend.Download(rows, bits);
+        if (_remainders is null)
+        {
+            for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
+            return;
+        }
+
+        Span<short> remainders = Take(ref _rest, values.Length);
+        _backend.Download(RemainderRange(p, firstRow, values.Length), MemoryMarshal.AsBytes(remainders));
+        _backend.Download(Range(SecondMoments, p, firstRow, values.Length), values);
+        for (int i = 0; i < bits.Length; i++) values[i] = new SplitMaster(bits[i], remainders[i], float.IsNegative(values[i])).Value;
+    }
+
+    private void WriteWeights(Parameter p, long firstRow, ReadOnlySpan<float> values)
+    {
+        Tensor rows = StoredRows(p, firstRow, values.Length);
+        if (DType == DType.F32)
+        {
+            _backend.Upload(rows, values);
+        }
+        else
+        {
+            Span<ushort> bits = Take(ref _bits, values.Length);
+            for (int i = 0; i < bits.Length; i++) bits[i] = BFloat16.FromSingle(values[i]);
+            _backend.Upload<ushort>(rows, bits);
+        }
+
+        if (_packed.Contains(p)) _backend.Linear.PackRows(Matrix(p), rows, firstRow);
+        if (_remainders is not null) WriteRemainders(p, firstRow, values);
+    }
+
+    private void WriteRemainders(Parameter p, long firstRow, ReadOnlySpan<float> values)
+    {
+        Span<short> remainders = Take(ref _rest, values.Length);
+        Span<float> second = Take(ref _signed, values.Length);
+        Tensor moments = Range(SecondMoments, p, firstRow, values.Length);
+        _backend.Download(moments, second);
+        for (int i = 0; i < remainders.Length; i++)
+        {
+            SplitMaster split = SplitMaster.Of(values[i]);
+            remainders[i] = split.Remainder;
+            second[i] = MathF.CopySign(second[i], split.UpperTie ? -1 : 1);
+        }
+
+        _backend.Upload<byte>(RemainderRange(p, firstRow, values.Length), MemoryMarshal.AsBytes(remainders));
+        _backend.Upload<float>(moments, second);
+    }
+
+    // Host memory that one portion after another uses; no two at once.
+    private static Span<T> Take<T>(ref T[] buffer, int length)
+    {
+        if (buffer.Length < length) buffer = new T[length];
+        return buffer.AsSpan(0, length);
+    }
+
+    // The rows themselves, or room for them where the matrix is packed.
+    private Tensor StoredRows(Parameter p, long firstRow, int length) => _packed.Contains(p)
+        ? _staging.View(0, DType, length / p.Columns, p.Columns)
+        : Rows(p).Rows(firstRow, length / RowLength(p));
+
+    private Tensor Buffer(ParameterKind kind) => kind switch
+    {
+        ParameterKind.Gradient => Gradients,
+        ParameterKind.FirstMoment => FirstMoments,
+        _ => SecondMoments,
+    };
+
+    private Tensor RemainderRange(Parameter p, long firstRow, int length) =>
+        _remainders!.View((p.Offset + (firstRow * RowLength(p))) * 2, DType.U8, length * 2L);
+
+    private static Tensor Range(in Tensor flat, Parameter p, long firstRow, int length) => flat.Rows(p.Offset + (firstRow * RowLength(p)), length);
+}
