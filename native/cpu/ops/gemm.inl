@@ -159,8 +159,11 @@ template <class E> class GemmRegion {
         // Sums of a rounded result that is not finished within one block of k wait in `sums`, so its rows come in blocks too.
         const bool waits = p.c == nullptr && all_units > block_units;
         const int64_t row_step = waits ? block_rows : m1 - m0;
-        for (int64_t n = n0; n < n1; n += block_columns) {
-            const int64_t columns = n1 - n < block_columns ? n1 - n : block_columns;
+        // Packed columns take no workspace: as many of a short reduction as a block holds.
+        int64_t step = block_columns;
+        if (p.packed != nullptr && !waits && all_units < block_units) step *= block_units / (all_units > 0 ? all_units : 1);
+        for (int64_t n = n0; n < n1; n += step) {
+            const int64_t columns = n1 - n < step ? n1 - n : step;
             for (int64_t m = m0; m < m1; m += row_step) {
                 const int64_t rows = m1 - m < row_step ? m1 - m : row_step;
                 int64_t u = 0;
