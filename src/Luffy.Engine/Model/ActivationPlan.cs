@@ -31,8 +31,8 @@ public sealed record ActivationShape
 public readonly record struct MemoryRegion(string Name, long Offset, long Bytes);
 
 /// <summary>Regions of one layer's activations, in the order in which the forward pass writes them.</summary>
-public sealed record LayerRegions(MemoryRegion AttentionRstd, MemoryRegion AttentionInput, MemoryRegion Qkv, MemoryRegion AttentionOutput,
-    MemoryRegion LogSumExp, MemoryRegion Middle, MemoryRegion MlpRstd, MemoryRegion MlpInput, MemoryRegion GateUp, MemoryRegion MlpHidden);
+public sealed record LayerRegions(MemoryRegion AttentionRstd, MemoryRegion Qkv, MemoryRegion AttentionOutput, MemoryRegion LogSumExp,
+    MemoryRegion Middle, MemoryRegion MlpRstd, MemoryRegion GateUp);
 
 /// <summary>
 /// Every activation's place in memory: a pure function of model, shape and precision, computed before anything is allocated, allocated once,
@@ -57,6 +57,8 @@ public sealed class ActivationPlan
         for (int l = 0; l < Residual.Length; l++) Residual[l] = Add($"residual {l}", t * h * e);
         Layers = new LayerRegions[shape.Training && !shape.Recompute ? config.Layers : 1];
         for (int l = 0; l < Layers.Length; l++) Layers[l] = AddLayer(l, t, config, e);
+        Normed = Add("normed input", t * h * e);
+        MlpHidden = Add("mlp hidden", t * config.IntermediateSize * e);
         Delta = Add("residual delta", t * h * e);
         FinalRstd = Add("final rstd", t * 4);
         Final = Add("final hidden", t * h * e);
@@ -83,8 +85,6 @@ public sealed class ActivationPlan
         if (shape.Training)
         {
             DResidual = Add("d residual", t * h * e);
-            DNormed = Add("d normed", t * h * e);
-            DMlpHidden = Add("d mlp hidden", t * config.IntermediateSize * e);
             DAttentionOutput = Add("d attention output", t * config.Heads * config.HeadDim * e);
             DQkv = Add("d qkv", t * config.PackedHeads * config.HeadDim * e);
             DOutputHidden = Add("d output hidden", r * h * e);
@@ -114,6 +114,12 @@ public sealed class ActivationPlan
     public MemoryRegion SequenceStarts { get; }
     public MemoryRegion[] Residual { get; }
     public LayerRegions[] Layers { get; }
+
+    /// <summary>A layer's normed input, which the backward pass works out again, and then its gradient.</summary>
+    public MemoryRegion Normed { get; }
+
+    /// <summary>The activated feed-forward layer, which the backward pass works out again, and then its gradient.</summary>
+    public MemoryRegion MlpHidden { get; }
     public MemoryRegion Delta { get; }
     public MemoryRegion FinalRstd { get; }
     public MemoryRegion Final { get; }
@@ -130,8 +136,6 @@ public sealed class ActivationPlan
     public MemoryRegion TokenInputs { get; }
     public MemoryRegion Statistics { get; }
     public MemoryRegion DResidual { get; }
-    public MemoryRegion DNormed { get; }
-    public MemoryRegion DMlpHidden { get; }
     public MemoryRegion DAttentionOutput { get; }
     public MemoryRegion DQkv { get; }
     public MemoryRegion DOutputHidden { get; }
@@ -143,15 +147,12 @@ public sealed class ActivationPlan
 
     private LayerRegions AddLayer(int l, long t, TransformerConfig c, long e) => new(
         Add($"layer {l} attention rstd", t * 4),
-        Add($"layer {l} attention input", t * c.HiddenSize * e),
         Add($"layer {l} qkv", t * c.PackedHeads * c.HeadDim * e),
         Add($"layer {l} attention output", t * c.Heads * c.HeadDim * e),
         Add($"layer {l} log-sum-exp", t * c.Heads * 4),
         Shape.Training ? Add($"layer {l} middle", t * c.HiddenSize * e) : Residual[0],
         Add($"layer {l} mlp rstd", t * 4),
-        Add($"layer {l} mlp input", t * c.HiddenSize * e),
-        Add($"layer {l} gate and up", t * 2 * c.IntermediateSize * e),
-        Add($"layer {l} mlp hidden", t * c.IntermediateSize * e));
+        Add($"layer {l} gate and up", t * 2 * c.IntermediateSize * e));
 
     private MemoryRegion Add(string name, long bytes)
     {

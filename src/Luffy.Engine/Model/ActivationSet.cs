@@ -3,8 +3,8 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Model;
 
 /// <summary>Activations of one layer for the current batch.</summary>
-public readonly record struct LayerActivations(Tensor AttentionRstd, Tensor AttentionInput, Tensor Qkv, Tensor AttentionOutput,
-    Tensor LogSumExp, Tensor Middle, Tensor MlpRstd, Tensor MlpInput, Tensor GateUp, Tensor MlpHidden);
+public readonly record struct LayerActivations(Tensor AttentionRstd, Tensor Qkv, Tensor AttentionOutput, Tensor LogSumExp, Tensor Middle,
+    Tensor MlpRstd, Tensor GateUp);
 
 /// <summary>
 /// The activations of an <see cref="ActivationPlan"/> in an arena, seen at the size of the current batch: <see cref="SetSize"/>, upload the
@@ -36,6 +36,10 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
 
     public Tensor SequenceStarts => View(Plan.SequenceStarts, DType.I32, Sequences + 1);
 
+    public Tensor Normed => Hidden(Plan.Normed);
+
+    public Tensor MlpHidden => View(Plan.MlpHidden, _dtype, Tokens, _config.IntermediateSize);
+
     public Tensor Delta => Hidden(Plan.Delta);
 
     public Tensor FinalRstd => View(Plan.FinalRstd, DType.F32, Tokens);
@@ -64,9 +68,10 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
 
     public Tensor DResidual => Hidden(Plan.DResidual);
 
-    public Tensor DNormed => Hidden(Plan.DNormed);
+    /// <summary>The gradient takes the place of what it belongs to.</summary>
+    public Tensor DNormed => Normed;
 
-    public Tensor DMlpHidden => View(Plan.DMlpHidden, _dtype, Tokens, _config.IntermediateSize);
+    public Tensor DMlpHidden => MlpHidden;
 
     public Tensor DAttentionOutput => View(Plan.DAttentionOutput, _dtype, Tokens, _config.Heads, _config.HeadDim);
 
@@ -99,15 +104,12 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
         LayerRegions r = Plan.Layers[Math.Min(layer, Plan.Layers.Length - 1)];
         return new LayerActivations(
             View(r.AttentionRstd, DType.F32, Tokens),
-            Hidden(r.AttentionInput),
             View(r.Qkv, _dtype, Tokens, _config.PackedHeads, _config.HeadDim),
             View(r.AttentionOutput, _dtype, Tokens, _config.Heads, _config.HeadDim),
             View(r.LogSumExp, DType.F32, Tokens, _config.Heads),
             Hidden(r.Middle),
             View(r.MlpRstd, DType.F32, Tokens),
-            Hidden(r.MlpInput),
-            View(r.GateUp, _dtype, Tokens, 2L * _config.IntermediateSize),
-            View(r.MlpHidden, _dtype, Tokens, _config.IntermediateSize));
+            View(r.GateUp, _dtype, Tokens, 2L * _config.IntermediateSize));
     }
 
     /// <summary>One of the per-token inputs of the loss: [R], F32 or I32.</summary>

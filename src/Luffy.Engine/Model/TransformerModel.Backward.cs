@@ -29,7 +29,7 @@ public sealed partial class TransformerModel
     private void Recompute(ParameterSet parameters, int l, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
     {
         LayerParameters p = parameters.Layout.Layers[l];
-        _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
+        _backend.RmsNorm.Forward(a.Normed, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
         LayerForward(parameters, p, l, a, layer, keys);
     }
 
@@ -38,10 +38,13 @@ public sealed partial class TransformerModel
         ILinear linear = _backend.Linear;
         Tensor none = default;
 
-        linear.BackwardWeight(parameters.Gradient(p.Down), none, a.DResidual, layer.MlpHidden);
+        // What is cheap to work out again was not kept: the activated layer, and the normed inputs below.
+        if (!a.Recompute) _backend.SwiGlu.Forward(a.MlpHidden, layer.GateUp);
+        linear.BackwardWeight(parameters.Gradient(p.Down), none, a.DResidual, a.MlpHidden);
         linear.BackwardInput(a.DMlpHidden, a.DResidual, parameters.Matrix(p.Down));
         _backend.SwiGlu.Backward(layer.GateUp, a.DMlpHidden, layer.GateUp);
-        linear.BackwardWeight(parameters.Gradient(p.GateUp), none, layer.GateUp, layer.MlpInput);
+        _backend.RmsNorm.Forward(a.Normed, layer.MlpRstd, layer.Middle, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
+        linear.BackwardWeight(parameters.Gradient(p.GateUp), none, layer.GateUp, a.Normed);
         linear.BackwardInput(a.DNormed, layer.GateUp, parameters.Matrix(p.GateUp));
         _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.MlpNorm), a.DNormed, a.DResidual, layer.Middle, layer.MlpRstd,
             parameters.Vector(p.MlpNorm));
@@ -52,7 +55,8 @@ public sealed partial class TransformerModel
         _backend.Attention.Backward(a.DQkv, a.DAttentionOutput, layer.AttentionOutput, layer.LogSumExp, layer.Qkv, a.SequenceStarts, _attention, a.Scratch);
         _backend.Rope.Backward(a.DQkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
         Tensor dQkv = a.DQkv.Reshape(a.Tokens, a.DQkv.RowLength);
-        linear.BackwardWeight(parameters.Gradient(p.Qkv), p.QkvBias is null ? none : parameters.Gradient(p.QkvBias), dQkv, layer.AttentionInput);
+        _backend.RmsNorm.Forward(a.Normed, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
+        linear.BackwardWeight(parameters.Gradient(p.Qkv), p.QkvBias is null ? none : parameters.Gradient(p.QkvBias), dQkv, a.Normed);
         linear.BackwardInput(a.DNormed, dQkv, parameters.Matrix(p.Qkv));
         _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.AttentionNorm), a.DNormed, a.DResidual, a.Residual(l), layer.AttentionRstd,
             parameters.Vector(p.AttentionNorm));

@@ -51,11 +51,11 @@ public sealed partial class TransformerModel : IDisposable
             LayerActivations layer = a.Layer(l);
             Tensor norm = parameters.Vector(p.AttentionNorm);
             if (l == 0)
-                _backend.RmsNorm.Forward(layer.AttentionInput, layer.AttentionRstd, a.Residual(0), norm, Config.RmsNormEpsilon);
+                _backend.RmsNorm.Forward(a.Normed, layer.AttentionRstd, a.Residual(0), norm, Config.RmsNormEpsilon);
             else
-                _backend.RmsNorm.AddForward(layer.AttentionInput, a.Residual(l), layer.AttentionRstd, a.Layer(l - 1).Middle, a.Delta, norm, Config.RmsNormEpsilon);
+                _backend.RmsNorm.AddForward(a.Normed, a.Residual(l), layer.AttentionRstd, a.Layer(l - 1).Middle, a.Delta, norm, Config.RmsNormEpsilon);
             LayerForward(parameters, p, l, a, layer, keys);
-            _backend.Linear.Forward(a.Delta, layer.MlpHidden, parameters.Matrix(p.Down));
+            _backend.Linear.Forward(a.Delta, a.MlpHidden, parameters.Matrix(p.Down));
         }
 
         _backend.RmsNorm.AddForward(a.Final, a.Residual(Config.Layers), a.FinalRstd, a.Layer(Config.Layers - 1).Middle, a.Delta,
@@ -72,12 +72,12 @@ public sealed partial class TransformerModel : IDisposable
     private void LayerForward(ParameterSet parameters, LayerParameters p, int index, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
     {
         Tensor bias = p.QkvBias is null ? default : parameters.Vector(p.QkvBias);
-        _backend.Linear.Forward(layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength), layer.AttentionInput, parameters.Matrix(p.Qkv), bias);
+        _backend.Linear.Forward(layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength), a.Normed, parameters.Matrix(p.Qkv), bias);
         _backend.Rope.Forward(layer.Qkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
         keys.Attend(index, layer.AttentionOutput, layer.LogSumExp, layer.Qkv);
         _backend.Linear.Forward(a.Delta, layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength), parameters.Matrix(p.Output));
-        _backend.RmsNorm.AddForward(layer.MlpInput, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
-        _backend.Linear.Forward(layer.GateUp, layer.MlpInput, parameters.Matrix(p.GateUp));
-        _backend.SwiGlu.Forward(layer.MlpHidden, layer.GateUp);
+        _backend.RmsNorm.AddForward(a.Normed, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
+        _backend.Linear.Forward(layer.GateUp, a.Normed, parameters.Matrix(p.GateUp));
+        _backend.SwiGlu.Forward(a.MlpHidden, layer.GateUp);
     }
 }
