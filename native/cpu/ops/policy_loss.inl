@@ -251,6 +251,9 @@ template <class T> class PolicyLoss {
         const int64_t block = keeps_logits ? 0 : start / vocabulary_block * chunk;
         for (int64_t r = 0; r < rows; r++) {
             T* row = softmax + r * stride + start;
+            // The processor does not foresee short pieces of rows.
+            for (int64_t i = 0; i < count && r + 4 < rows; i += 64 / static_cast<int64_t>(sizeof(T)))
+                __builtin_prefetch(row + 4 * stride + i, 1);
             // Selected, not multiplied: a token that is out must not turn an infinity into a NaN.
             if (a.weights[first + r] == 0) {
                 each_vector(count, [&](int64_t i, auto part) { store(row + i, zero(), part); });
