@@ -33,6 +33,9 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     /// <summary>Counters; saved and restored with a checkpoint.</summary>
     public TrainerState State { get; } = new() { EntropyCoefficient = config.Loss.EntropyCoef };
 
+    /// <summary>The machine's measured arithmetic, operations a second; null where the backend cannot tell, and then no share of it is reported.</summary>
+    public double? PeakOperations { get; init; }
+
     /// <summary>Makes the next step. When cancelled before its first update, nothing has changed.</summary>
     /// <param name="prompts">The step's prompts.</param>
     /// <param name="cancellation">Honoured while sampling.</param>
@@ -67,7 +70,9 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         metrics["num_tokens"] = State.Tokens;
         metrics["perf/tokens_per_second"] = (trained + sampled) / end;
         double parameters = model.Parameters.Layout.ParameterCount;
-        metrics["perf/gflops"] = ((6 * parameters * trained) + (2 * parameters * sampled)) / end * 1e-9;
+        double operations = ((6 * parameters * trained) + (2 * parameters * sampled)) / end;
+        metrics["perf/gflops"] = operations * 1e-9;
+        if (PeakOperations is { } peak) metrics["perf/percent_of_peak"] = 100 * operations / peak;
         if (!imitation) metrics["timing_s/rollout"] = rollout;
         metrics["timing_s/update"] = end - update;
         metrics[StepMetrics.StepTime] = end;

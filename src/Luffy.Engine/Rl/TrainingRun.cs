@@ -52,7 +52,10 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         OptimizerOptions o = config.Optimizer;
         using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);
         var trainer = new MixedPolicyTrainer(config, model, new RolloutCollector(config, model, engine, reward, verifier), new PolicyUpdater(backend, model.Model, plan.Training, arena),
-            new SequenceScorer(backend, model.Model, plan.Training, arena), optimizer, reference);
+            new SequenceScorer(backend, model.Model, plan.Training, arena), optimizer, reference)
+        {
+            PeakOperations = backend.MeasureArithmetic(dtype),
+        };
         var evaluation = new RunEvaluation(config, model, engine, verifier, console);
         var store = new CheckpointStore(run.Root, config.Logging.SaveTotalLimit);
 

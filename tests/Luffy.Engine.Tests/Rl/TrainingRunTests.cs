@@ -85,6 +85,7 @@ public sealed class TrainingRunTests
         {
             using JsonDocument step = JsonDocument.Parse(line);
             foreach (JsonProperty figure in step.RootElement.EnumerateObject()) Assert.That(figure.Value.ValueKind, Is.EqualTo(JsonValueKind.Number), figure.Name);
+            Assert.That(step.RootElement.GetProperty("perf/percent_of_peak").GetDouble(), Is.InRange(1e-9, 100.0));
             if (step.RootElement.TryGetProperty("sampling/sampling_logp_difference/max", out JsonElement difference))
                 Assert.That(difference.GetDouble(), Is.Zero, "sampling and training agree to the bit");
         }
