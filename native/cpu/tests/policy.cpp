@@ -132,6 +132,13 @@ void policy() {
         check(dtype, 70, 24, 2600, all, true);
         check(dtype, 1100, 16, 40, all, false);
         check(dtype, 530, 5, 9000, all, false); // several chunks of rows, and spans of the vocabulary
+        // A tenth of what the logits would take, and memory for many rows serves fewer.
+        const int64_t v = 151936;
+        const auto bytes = [&](int64_t rows) { return table->policy_loss_scratch_bytes(context, rows, 896, v, dtype); };
+        if (bytes(2048) > 2048 * v * 4 / 10) fail("policy loss scratch: " + std::to_string(bytes(2048)) + " bytes");
+        for (int64_t rows = 1; rows <= 2048; rows++) {
+            if (bytes(rows) < bytes(rows - 1)) fail("policy loss scratch shrinks at " + std::to_string(rows) + " rows");
+        }
     }
 }
 
