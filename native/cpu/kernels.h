@@ -104,6 +104,7 @@ struct Kernels {
     int64_t (*attention_backward_scratch)(int64_t max_length, const lf_attention_shape&); // of one thread
     void (*attention_backward[2])(const Runtime&, void* d_qkv, const void* dy, const void* y, const float* log_sum_exp,
                                   const AttentionArguments&, char* scratch, int64_t scratch_stride);
+    int64_t (*attention_page_bytes[2])(const lf_attention_shape&); // of one page of the cache
     void (*attention_store[2])(const Runtime&, void* cache, const void* qkv, const int32_t* slots, int64_t tokens,
                                const lf_attention_shape&);
     void (*attention_copy_pages)(const Runtime&, void* cache, const int32_t* copies, int64_t count, int64_t page_bytes);

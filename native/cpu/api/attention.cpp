@@ -16,6 +16,7 @@ std::string describe(const lf_attention_shape* s) {
 const char* shape_problem(const lf_attention_shape* s) {
     if (s == nullptr || s->heads < 1 || s->kv_heads < 1 || s->head_dim < 1 || s->heads % s->kv_heads != 0)
         return "heads must be a multiple of key-value heads, and all positive";
+    if (!(s->scale > 0)) return "scale must be positive";
     return s->head_dim > max_head_dim ? "the CPU kernels take heads of at most 256 elements" : nullptr;
 }
 
@@ -31,8 +32,8 @@ bool is_starts(const lf_tensor* t) { return exists(t) && length(t) > 0 && is_vec
 
 const int32_t* ints(const lf_tensor* t) { return static_cast<const int32_t*>(t->data); }
 
-int64_t page_bytes(const lf_attention_shape* s, int32_t dtype) {
-    return int64_t{2} * LF_PAGE_SIZE * s->kv_heads * s->head_dim * (dtype == LF_F32 ? 4 : 2);
+int64_t page_bytes(const lf_context* context, const lf_attention_shape* s, int32_t dtype) {
+    return context->kernels->attention_page_bytes[dtype](*s);
 }
 
 AttentionArguments packed_arguments(const lf_tensor* qkv, const lf_tensor* starts, const lf_attention_shape* shape) {
@@ -114,11 +115,11 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
     });
 }
 
-int64_t cache_bytes(lf_context*, int64_t pages, const lf_attention_shape* shape, int32_t dtype) {
+int64_t cache_bytes(lf_context* context, int64_t pages, const lf_attention_shape* shape, int32_t dtype) {
     const char* problem = shape_problem(shape);
     if (problem == nullptr && (pages < 0 || (dtype != LF_F32 && dtype != LF_BF16))) problem = "a cache has pages of f32 or bf16";
     if (problem != nullptr) return -fail(LF_INVALID_ARGUMENT, std::string(problem) + "; " + describe(shape));
-    return pages * page_bytes(shape, dtype);
+    return pages * page_bytes(context, shape, dtype);
 }
 
 lf_status store_key_value(lf_context* context, const lf_tensor* cache, const lf_tensor* qkv, const lf_tensor* slots,
@@ -126,7 +127,7 @@ lf_status store_key_value(lf_context* context, const lf_tensor* cache, const lf_
     return guarded([&] {
         const char* problem = qkv_problem(qkv, shape);
         if (problem == nullptr) {
-            problem = pages < 0 || !is_bytes(cache, pages * page_bytes(shape, qkv->dtype)) ? "cache is too small for its pages"
+            problem = pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype)) ? "cache is too small for its pages"
                       : !is_vector(slots, LF_I32, qkv->dim[0])                             ? "slots must be i32 [T]"
                                                                                            : nullptr;
         }
@@ -147,7 +148,7 @@ lf_status copy_pages(lf_context* context, const lf_tensor* cache, const lf_tenso
         const char* problem = shape_problem(shape);
         if (problem == nullptr) {
             problem = dtype != LF_F32 && dtype != LF_BF16                               ? "a cache has pages of f32 or bf16"
-                      : pages < 0 || !is_bytes(cache, pages * page_bytes(shape, dtype)) ? "cache is too small for its pages"
+                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, dtype)) ? "cache is too small for its pages"
                       : !is_of(copies, LF_I32) || (row_length(copies) != 2 && length(copies) != 0) ? "copies must be i32 [n, 2]"
                                                                                                    : nullptr;
         }
@@ -157,7 +158,7 @@ lf_status copy_pages(lf_context* context, const lf_tensor* cache, const lf_tenso
         }
         LF_RETURN_IF_REFUSED(check_range("copies", ints(copies), length(copies), pages));
         context->kernels->attention_copy_pages(context->runtime, data_or_null(cache), ints(copies), length(copies) / 2,
-                                               page_bytes(shape, dtype));
+                                               page_bytes(context, shape, dtype));
         return LF_OK;
     });
 }
@@ -170,7 +171,7 @@ lf_status forward_paged(lf_context* context, const lf_tensor* y, const lf_tensor
         if (problem == nullptr) {
             problem = !is_matrix(y, qkv->dtype, qkv->dim[0], int64_t{shape->heads} * shape->head_dim)
                           ? "y must be [T, Heads, D] of the dtype of qkv"
-                      : pages < 0 || !is_bytes(cache, pages * page_bytes(shape, qkv->dtype)) ? "cache is too small for its pages"
+                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype)) ? "cache is too small for its pages"
                       : !is_starts(query_starts)                                             ? "queryStarts must be i32 [S + 1]"
                       : !is_vector(context_lengths, LF_I32, length(query_starts) - 1)        ? "contextLengths must be i32 [S]"
                       : !is_of(page_table, LF_I32) || page_table->dim[0] != length(context_lengths)

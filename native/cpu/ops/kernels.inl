@@ -9,9 +9,10 @@
 #include "rope.inl"
 #include "swiglu.inl"
 #include "attention/tiles.inl"
-#include "attention/forward.inl"
-#include "attention/backward.inl"
 #include "attention/cache.inl"
+#include "attention/forward.inl"
+#include "attention/products.inl"
+#include "attention/backward.inl"
 #include "log_sum_exp.inl"
 #include "policy_loss.inl"
 #include "philox.inl"
@@ -58,6 +59,7 @@ constexpr Kernels make_kernels(const char* isa) {
     by_storage(k.rope, rope<float>, rope<bf16>);
     by_storage(k.attention_forward, attention_forward<float>, attention_forward<bf16>);
     by_storage(k.attention_backward, attention_backward<float>, attention_backward<bf16>);
+    by_storage(k.attention_page_bytes, attention_page_bytes<float>, attention_page_bytes<bf16>);
     by_storage(k.attention_store, attention_store<float>, attention_store<bf16>);
     by_storage(k.swiglu_forward, swiglu_forward<float>, swiglu_forward<bf16>);
     by_storage(k.swiglu_backward, swiglu_backward<float>, swiglu_backward<bf16>);

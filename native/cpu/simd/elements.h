@@ -21,6 +21,8 @@ struct F32Element {
     static void store_lines(float* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
         for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
     }
+    // The lanes of x as neighbouring elements, W / step units at `to`.
+    static void store_elements(float* to, Vector x) { store(to, x); }
 };
 
 // bf16 storage, f32 arithmetic.
@@ -41,6 +43,7 @@ struct WidenedElement {
     static void store_lines(bf16* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
         for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
     }
+    static void store_elements(float* to, Vector x) { store(to, x); }
 };
 
 #if defined(__AVX512BF16__)
@@ -65,6 +68,11 @@ struct PairElement {
             store(panel + i / 2 * width + W, interleave_high(rows[i], rows[i + 1]));
         }
     }
+    static void store_elements(float* to, Vector x) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
+    }
+    // (low, high) becomes (low, 0).
+    static Vector first_of_pair(Vector x) { return as_floats(shift_right<16>(shift_left<16>(bits_of(x)))); }
 };
 using Bf16Element = PairElement;
 #else

@@ -95,6 +95,7 @@ internal static class AttentionChecks
     private static string? Geometry(in Tensor qkv, in AttentionShape shape) =>
         shape.Heads < 1 || shape.KeyValueHeads < 1 || shape.HeadDim < 1 || shape.Heads % shape.KeyValueHeads != 0
             ? "heads must be a multiple of key-value heads, and all positive" :
+        !(shape.Scale > 0) ? "scale must be positive" :
         !Checks.IsFloat(qkv) || qkv.RowLength != (long)shape.PackedHeads * shape.HeadDim
             ? "qkv must be f32 or bf16 [T, PackedHeads, D]" : null;
 }

@@ -4,7 +4,7 @@ namespace Luffy.Kernels;
 /// <param name="Heads">Query heads.</param>
 /// <param name="KeyValueHeads">Key and value heads; divides <paramref name="Heads"/>.</param>
 /// <param name="HeadDim">Elements of a head (D).</param>
-/// <param name="Scale">Factor on q·k, usually 1/√D.</param>
+/// <param name="Scale">Factor on q·k, positive, usually 1/√D.</param>
 public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int HeadDim, float Scale)
 {
     /// <summary>Heads of one packed qkv row: queries, then keys, then values.</summary>
@@ -15,6 +15,12 @@ public readonly record struct AttentionShape(int Heads, int KeyValueHeads, int H
 /// Causal grouped-query attention over packed sequences of any lengths; the [T, T] matrix never exists. Scores, softmax and sums
 /// are F32. Keys are taken in blocks of a fixed size that start at the sequence's first token, in ascending order, so that training,
 /// prefill and decoding give a query the same bits.
+/// <para>
+/// With Bf16 storage a backend may round to Bf16 what the softmax hands on: the forward pass its numerators before they weigh
+/// the values (their sum is of the unrounded ones), the backward pass p and ds before they are multiplied. Then sums may take
+/// neighbouring elements, keys or queries in pairs from the start. The error against exact arithmetic stays within twice that of an
+/// eager implementation that rounds every tensor to Bf16, the convention of FlashAttention (Dao, arXiv 2307.08691).
+/// </para>
 /// </summary>
 public interface IAttention
 {

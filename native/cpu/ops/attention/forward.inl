@@ -1,188 +1,226 @@
 // Attention over blocks of keys with a running maximum and sum (Milakov and Gimelshein, arXiv 1805.02867; Dao, arXiv 2307.08691).
 // The contract is src/Luffy.Kernels/Ops/Attention.cs. One inner loop serves packed sequences and the paged cache: a query's bits
-// depend on its own row and on its keys, and not on the rows that share the tile.
+// depend on its own row and on its keys, and not on the rows that share the tile. So a row's sums hold its own keys alone: what
+// others of the tile see beyond them is added row by row, and the other half of an odd row's last pair is left out.
 
 template <class T> class AttentionForward {
+    using E = ElementOf<T>;
+    static constexpr int step = E::step, block_units = key_block / step;
+
   public:
     AttentionForward(const AttentionArguments& arguments, char* workspace)
-        : a(arguments), width(padded(arguments.shape.head_dim)) {
+        : a(arguments), d(arguments.shape.head_dim), units(units_of<E>(d)), unit_stride(padded(units)), width(padded(d)),
+          to_power(arguments.shape.scale * 1.44269504088896341f) {
         float* next = reinterpret_cast<float*>(workspace);
         const auto take = [&](int64_t elements) {
             float* taken = next;
             next += elements;
             return taken;
         };
-        queries = take(query_rows * width);
+        queries = take(query_rows * unit_stride);
         output = take(query_rows * width);
-        scores = take(query_rows * key_block);
-        key_columns = take(key_block * int64_t{a.shape.head_dim});
-        value_rows = take(key_block * width);
+        panels = take(key_block * unit_stride);
+        lines = take(block_units * width);
+        half_line = take(width);
+        scores = take(tile_row_count * key_block);
+        weights = take(tile_row_count * block_units);
+        factors = take(tile_row_count);
         maximum = take(query_rows);
-        rescale = take(query_rows);
-        sum = take(query_rows);
+        sums = take(query_rows * W);
         limit = reinterpret_cast<int32_t*>(take(query_rows));
     }
 
     static constexpr int64_t workspace_bytes =
-        static_cast<int64_t>(sizeof(float)) * (2 * (query_rows + key_block) * max_head_dim + query_rows * (key_block + 4));
+        static_cast<int64_t>(sizeof(float)) * ((2 * (query_rows + key_block) + 1) * max_head_dim +
+                                               2 * tile_row_count * key_block + tile_row_count + (2 + W) * query_rows);
 
     // Queries first … first + count − 1 (rows of the call) of heads h0 … h0 + heads − 1, all of one key-value head; the query of
-    // row t sees keys 0 … t + offset.
+    // row t sees keys 0 … t + offset. Rows of the tile are ordered by query and then by head.
     void run(const KeyValueSource<T>& source, T* y, float* log_sum_exp, int64_t first, int64_t count, int64_t offset, int64_t h0,
              int64_t heads) {
-        const int64_t d = a.shape.head_dim, packed = packed_heads(a.shape) * d;
-        const int64_t rows = heads * count;
-        for (int64_t h = 0; h < heads; h++) {
-            widen_rows(queries + h * count * width, static_cast<const T*>(a.qkv) + first * packed + (h0 + h) * d, packed, count,
-                       d);
-            for (int64_t q = 0; q < count; q++) limit[h * count + q] = static_cast<int32_t>(first + q + offset + 1);
-        }
-        for (int64_t r = 0; r < rows; r++) {
-            maximum[r] = -infinity;
-            sum[r] = 0;
+        const int64_t packed = packed_heads(a.shape) * d, rows = heads * count;
+        for (int64_t q = 0; q < count; q++) {
+            for (int64_t h = 0; h < heads; h++) {
+                const int64_t r = q * heads + h;
+                pack_row<E>(queries + r * unit_stride, static_cast<const T*>(a.qkv) + (first + q) * packed + (h0 + h) * d, d);
+                limit[r] = static_cast<int32_t>(first + q + offset + 1);
+                maximum[r] = -infinity;
+                store(sums + r * W, zero());
+            }
         }
         for (int64_t i = 0; i < rows * width; i += W) store(output + i, zero());
 
-        // A tile of keys pays when enough rows share it. (Rows of a page are not padded, so a head must be whole vectors.)
-        const bool direct = source.pages != nullptr && rows <= 8 && d == width;
-        const int64_t keys = first + count + offset; // that the last query sees
+        const int64_t keys = limit[rows - 1];
         for (int64_t start = 0; start < keys; start += key_block) {
             const int64_t present = keys - start < key_block ? keys - start : key_block;
-            if (direct) {
-                score_pages(source, rows, start, present);
+            // Rows that see a key of this block.
+            const int64_t unseeing = start - (first + offset), begin = unseeing > 0 ? unseeing * heads : 0;
+            if (source.pages == nullptr) {
+                load_block(source, start, present, keys);
+                const float *keys_at[block_panels], *values_at[block_panels];
+                for (int64_t i = 0; i < block_panels; i++) {
+                    keys_at[i] = panels + i * panel_keys * units;
+                    values_at[i] = lines + i * (panel_keys / step) * width;
+                }
+                add_block(keys_at, values_at, begin, rows, start);
             } else {
-                source.load_block(key_columns, value_rows, start, present);
-                multiply_small(scores, key_block, queries, width, 1, key_columns, key_block, rows, padded(present), d, false);
+                const PageLayout<T> layout(a.shape);
+                const typename E::Panel *keys_at[block_panels], *values_at[block_panels];
+                for (int64_t i = 0; i * panel_keys < present; i++) {
+                    keys_at[i] = source.pages + source.table[start / LF_PAGE_SIZE + i] * source.page_stride;
+                    values_at[i] = keys_at[i] + layout.value_offset;
+                }
+                add_block(keys_at, values_at, begin, rows, start);
             }
-            update_rows(rows, start);
-            add_values(source, rows, start, direct);
         }
 
-        const int64_t y_stride = int64_t{a.shape.heads} * d;
-        for (int64_t h = 0; h < heads; h++) {
-            for (int64_t q = 0; q < count; q++) {
-                const int64_t r = h * count + q;
-                const Vector inverse = broadcast(1.0f / sum[r]);
-                T* row = y + (first + q) * y_stride + (h0 + h) * d;
-                each_vector(d, [&](int64_t i, auto part) { store(row + i, mul(load(output + r * width + i), inverse), part); });
-                if (log_sum_exp != nullptr) log_sum_exp[(first + q) * a.shape.heads + h0 + h] = maximum[r] + log1(sum[r]);
-            }
-        }
+        finish(y, log_sum_exp, first, rows, h0, heads);
     }
 
   private:
-    int64_t seen_keys(int64_t row, int64_t start) const {
+    void load_block(const KeyValueSource<T>& source, int64_t start, int64_t present, int64_t keys) {
+        const int64_t next = keys < start + 2 * key_block ? keys : start + 2 * key_block;
+        for (int64_t i = 0; i < present; i += panel_keys) {
+            const int64_t count = present - i < panel_keys ? present - i : panel_keys;
+            const T* row = source.keys + (start + i) * source.row_stride;
+            pack_panel<E>(panels + i * units, row, source.row_stride, count, d);
+            pack_lines<E>(lines + i / step * width, row + source.value_offset, source.row_stride, count, d);
+        }
+        // The rows lie far apart, which no hardware foresees: the next block comes while this one is worked on.
+        for (int64_t i = start + key_block; i < next; i++) {
+            prefetch_row(source.keys + i * source.row_stride);
+            prefetch_row(source.keys + i * source.row_stride + source.value_offset);
+        }
+    }
+
+    void prefetch_row(const T* row) const {
+        for (int64_t byte = 0; byte < d * static_cast<int64_t>(sizeof(T)); byte += 64)
+            __builtin_prefetch(reinterpret_cast<const char*>(row) + byte, 0, 2);
+    }
+
+    int seen_keys(int64_t row, int64_t start) const {
         const int64_t seen = limit[row] - start;
-        return seen < 0 ? 0 : seen < key_block ? seen : key_block;
+        return static_cast<int>(seen < key_block ? seen : key_block);
     }
 
-    // Scores become e^(score − maximum), and what was summed before is rescaled to the new maximum. Lanes beyond the keys that a
-    // row sees count as nothing: −∞ to the maximum, +0 to the sum, neither of which changes a bit.
-    void update_rows(int64_t rows, int64_t start) {
+    template <class B>
+    void add_block(const B* const* keys_at, const B* const* values_at, int64_t begin, int64_t rows, int64_t start) {
+        for (int64_t r = begin; r < rows; r += tile_row_count) {
+            const int count = static_cast<int>(rows - r < tile_row_count ? rows - r : tile_row_count);
+            const int seen = (seen_keys(r + count - 1, start) + panel_keys - 1) / panel_keys;
+            multiply_tile_panels<E>(scores, key_block, queries + r * unit_stride, unit_stride, count, keys_at, seen, units);
+            weigh(r, count, start, seen);
+            add_values(values_at, r, count, start);
+        }
+    }
+
+    // Scores become weights e^((score − maximum) · scale), and factors what rescales the sums of before to the new maximum.
+    void weigh(int64_t first, int count, int64_t start, int seen_panels) {
+        if (seen_keys(first, start) == key_block) return weigh_rows<block_panels, false>(first, count, start);
+        switch (seen_panels) {
+        case 1:
+            return weigh_rows<1, true>(first, count, start);
+        case 2:
+            return weigh_rows<2, true>(first, count, start);
+        case 3:
+            return weigh_rows<3, true>(first, count, start);
+        default:
+            return weigh_rows<4, true>(first, count, start);
+        }
+    }
+
+    // Of the first P panels. Lanes beyond the keys that a row sees count as nothing: −∞ to the maximum, +0 to the sum, neither of
+    // which changes a bit.
+    template <int P, bool Masked> void weigh_rows(int64_t first, int count, int64_t start) {
+        constexpr int V = P * panel_keys / W;
+        const Vector power = broadcast(to_power);
+        for (int i = 0; i < count; i++) {
+            const float* row = scores + i * key_block;
+            const Integers seen = broadcast(static_cast<int32_t>(limit[first + i] - start));
+            Vector top = broadcast(maximum[first + i]);
+#pragma GCC unroll 8
+            for (int v = 0; v < V; v++) {
+                Vector score = load(row + v * W);
+                if constexpr (Masked)
+                    score = select(less(add(lanes(), broadcast(int32_t{v * W})), seen), score, broadcast(-infinity));
+                top = max(top, score);
+            }
+            factors[i] = max_lanes(top);
+        }
+        each_vector(count, [&](int64_t i, auto part) {
+            const Vector top = load(factors + i, part), before = load(maximum + first + i, part);
+            store(maximum + first + i, top, part);
+            store(factors + i, exp2(mul(sub(before, top), power)), part);
+        });
+        for (int i = 0; i < count; i++) {
+            const float* row = scores + i * key_block;
+            const Integers seen = broadcast(static_cast<int32_t>(limit[first + i] - start));
+            const Vector top = broadcast(maximum[first + i]);
+            Vector total = mul(load(sums + (first + i) * W), broadcast(factors[i]));
+#pragma GCC unroll 8
+            for (int v = 0; v < V; v++) {
+                Vector weight = exp2(mul(sub(load(row + v * W), top), power));
+                if constexpr (Masked) weight = select(less(add(lanes(), broadcast(int32_t{v * W})), seen), weight, zero());
+                E::store_elements(weights + i * block_units + v * W / step, weight);
+                total = add(total, weight);
+            }
+            store(sums + (first + i) * W, total);
+        }
+    }
+
+    // output = output · factor + weights · values.
+    template <class B> void add_values(const B* const* values_at, int64_t first, int count, int64_t start) {
+        float* o = output + first * width;
+        const Lines<B> from{values_at, width};
+        const int common = seen_keys(first, start) / step;
+        multiply_tile_lines<E, block_units, 1>(o, width, factors, weights, count, from, 0, common);
+        for (int i = 0; i < count;) {
+            const int seen = seen_keys(first + i, start);
+            int alike = 1;
+            while (i + alike < count && seen_keys(first + i + alike, start) == seen) alike++;
+            const float* row = weights + i * block_units;
+            if (common < seen / step)
+                multiply_tile_lines<E, block_units, 1>(o + i * width, width, nullptr, row, alike, from, common, seen / step);
+            if constexpr (step == 2) {
+                if (seen % 2 != 0) add_half_pair(o + i * width, row + seen / 2, alike, values_at, seen / 2);
+            }
+            i += alike;
+        }
+    }
+
+    // The first key of a pair alone.
+    template <class B> void add_half_pair(float* o, const float* weight, int rows, const B* const* values_at, int unit) {
+        const B* line = values_at[unit / (panel_keys / step)] + unit % (panel_keys / step) * width;
+        for (int64_t i = 0; i < width; i += W) store(half_line + i, E::first_of_pair(load(line + i)));
+        const float* only[1] = {half_line};
+        multiply_tile_lines<E, block_units, 1>(o, width, nullptr, weight, rows, Lines<float>{only, width}, 0, 1);
+    }
+
+    void finish(T* y, float* log_sum_exp, int64_t first, int64_t rows, int64_t h0, int64_t heads) {
+        const int64_t y_stride = int64_t{a.shape.heads} * d;
+        for (int64_t r = 0; r < rows; r++) {
+            const float total = sum_lanes(load(sums + r * W));
+            const Vector inverse = broadcast(1.0f / total);
+            T* row = y + (first + r / heads) * y_stride + (h0 + r % heads) * d;
+            each_vector(d, [&](int64_t i, auto part) { store(row + i, mul(load(output + r * width + i), inverse), part); });
+            sums[r] = total; // every total lies behind what is still to be read
+        }
+        if (log_sum_exp == nullptr) return;
         const Vector scale = broadcast(a.shape.scale);
-        for (int64_t r = 0; r < rows; r++) {
-            float* row = scores + r * key_block;
-            Vector top = broadcast(maximum[r]);
-            each_vector(seen_keys(r, start), [&](int64_t i, auto part) {
-                const Vector s = tail_is(mul(load(row + i), scale), part, -infinity);
-                store(row + i, s);
-                top = max(top, s);
-            });
-            rescale[r] = max_lanes(top);
-        }
-        // A row without a key in this block keeps its maximum of before, which may be −∞: its factor is never used.
-        for (int64_t r = 0; r < rows; r += W) {
-            const Vector top = load(rescale + r);
-            store(rescale + r, exp(sub(load(maximum + r), top)));
-            store(maximum + r, top);
-        }
-        for (int64_t r = 0; r < rows; r++) {
-            const int64_t seen = seen_keys(r, start);
-            if (seen == 0) continue;
-            float* row = scores + r * key_block;
-            const Vector m = broadcast(maximum[r]);
-            Vector total = zero();
-            each_vector(seen, [&](int64_t i, auto) {
-                const Vector p = exp(sub(load(row + i), m));
-                store(row + i, p);
-                total = add(total, p);
-            });
-            sum[r] = __builtin_fmaf(sum[r], rescale[r], sum_lanes(total));
-            if (rescale[r] == 1.0f) continue;
-            float* o = output + r * width;
-            for (int64_t i = 0; i < width; i += W) store(o + i, mul(load(o + i), broadcast(rescale[r])));
-        }
-    }
-
-    void score_pages(const KeyValueSource<T>& source, int64_t rows, int64_t start, int64_t present) {
-        constexpr int together = W == 16 ? key_block / LF_PAGE_SIZE : 1;
-        const T* pages[key_block / LF_PAGE_SIZE];
-        for (int64_t i = 0; i < present; i += LF_PAGE_SIZE) pages[i / LF_PAGE_SIZE] = source.page_of(start + i);
-        for (int64_t i = 0; i < present;) {
-            const bool several = i + together * LF_PAGE_SIZE <= (present + LF_PAGE_SIZE - 1) / LF_PAGE_SIZE * LF_PAGE_SIZE;
-            each_row_group(rows, [&](int64_t r, auto group) {
-                // Four rows at most: with as many pages they fill the registers.
-                constexpr int count = decltype(group)::count, part = count > 4 ? 4 : count;
-                for (int64_t row = r; row < r + count; row += part) {
-                    float* to = scores + row * key_block + i;
-                    const float* query = queries + row * width;
-                    if (several)
-                        multiply_pages<part, together>(to, key_block, query, width, pages + i / LF_PAGE_SIZE, width);
-                    else
-                        multiply_pages<part, 1>(to, key_block, query, width, pages + i / LF_PAGE_SIZE, width);
-                }
-            });
-            i += several ? together * LF_PAGE_SIZE : LF_PAGE_SIZE;
-        }
-    }
-
-    // output += p·V over the keys that each row sees: those that a group of rows has in common together, the rest row by row.
-    void add_values(const KeyValueSource<T>& source, int64_t rows, int64_t start, bool direct) {
-        for (int64_t r = 0; r < rows; r += rows_at_once) {
-            const int64_t group = rows - r < rows_at_once ? rows - r : rows_at_once;
-            int64_t common = key_block;
-            for (int64_t i = r; i < r + group; i++) common = seen_keys(i, start) < common ? seen_keys(i, start) : common;
-            add_values(source, r, group, start, 0, common, direct);
-            for (int64_t i = r; i < r + group; i++) add_values(source, i, 1, start, common, seen_keys(i, start), direct);
-        }
-    }
-
-    // The same for keys start + from … start + to − 1 and rows that see them all.
-    void add_values(const KeyValueSource<T>& source, int64_t row, int64_t rows, int64_t start, int64_t from, int64_t to,
-                    bool direct) {
-        float *o = output + row * width, *p = scores + row * key_block;
-        if (!direct) {
-            if (from < to)
-                multiply_small(o, width, p + from, key_block, 1, value_rows + from * width, width, rows, width, to - from, true);
-            return;
-        }
-        while (from < to) {
-            const int64_t offset = from % LF_PAGE_SIZE, left = LF_PAGE_SIZE - offset, count = to - from < left ? to - from : left;
-            const T* values = source.page_of(start + from) + (LF_PAGE_SIZE + offset) * width;
-            multiply_small(o, width, p + from, key_block, 1, values, width, rows, width, count, true);
-            from += count;
-        }
+        each_vector(rows, [&](int64_t r, auto part) {
+            store(sums + r, fma(load(maximum + r, part), scale, log(load(sums + r, part))), part);
+        });
+        for (int64_t r = 0; r < rows; r++) log_sum_exp[(first + r / heads) * a.shape.heads + h0 + r % heads] = sums[r];
     }
 
     const AttentionArguments& a;
-    const int64_t width;
-    float *queries, *output, *scores, *key_columns, *value_rows, *maximum, *rescale, *sum;
-    int32_t* limit; // keys that each row sees, from the start of its sequence
+    const int64_t d, units, unit_stride, width;
+    const float to_power;
+    float *queries, *output, *panels, *lines, *half_line, *scores, *weights, *factors, *maximum, *sums;
+    int32_t* limit; // keys that each row sees, from the start of its sequence; ascending
 };
 
-template <class T> KeyValueSource<T> key_values(const AttentionArguments& a, int64_t sequence, int64_t kv_head) {
-    const int64_t d = a.shape.head_dim, row = packed_heads(a.shape) * d;
-    KeyValueSource<T> source{a.shape, nullptr, row, int64_t{a.shape.kv_heads} * d, nullptr, nullptr, kv_head};
-    if (a.cache == nullptr) {
-        source.keys = static_cast<const T*>(a.qkv) + a.query_starts[sequence] * row + (a.shape.heads + kv_head) * d;
-    } else {
-        source.pages = static_cast<const T*>(a.cache);
-        source.table = a.page_table + sequence * a.table_stride;
-    }
-    return source;
-}
-
-// Where a sequence's queries are cut into tiles; walks the tiles of all sequences in order.
+// Where a sequence's queries are cut into tiles.
 struct QueryTiles {
     int64_t heads_per_tile, queries_per_tile;
 

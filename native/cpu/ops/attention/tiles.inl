@@ -1,35 +1,62 @@
-// What the forward and backward passes share: sizes, tiles of keys and values as f32, and a product of small tiles.
+// What the forward and backward passes share: sizes, how tiles are laid out, and the products of small tiles.
+//
+// A unit is what one 32-bit lane holds of a sum's index: one f32 element, or a pair of bf16 elements where the processor
+// multiplies pairs (simd/elements.h). A panel holds 16 keys (or queries) as [units of D][16], to be multiplied over D; lines hold
+// 16 keys (or queries) as [units of 16][padded(D)], to be summed over keys. Panels and lines are also what a page of the cache
+// holds, so that decoding multiplies straight from the pages.
 
 constexpr int key_block = 64;   // keys at a time, from the first token of the sequence: part of the definition of the result
-constexpr int query_rows = 128; // rows (queries x heads) that share a tile of keys
+constexpr int query_rows = 256; // rows (queries x heads) that share a block of keys
 constexpr int max_head_dim = 256;
+constexpr int panel_keys = LF_PAGE_SIZE;
+constexpr int block_panels = key_block / panel_keys;
+constexpr int tile_row_count = 16; // rows whose scores are in the level-1 cache at a time
 
 // One head's dimension as tiles store it: padded with zeros to whole vectors.
 constexpr int64_t padded(int64_t d) { return (d + W - 1) / W * W; }
 
-template <class T> struct WidenElement;
-template <> struct WidenElement<float> { using type = F32Element; };
-template <> struct WidenElement<bf16> { using type = WidenedElement; };
+inline int64_t packed_heads(const lf_attention_shape& shape) { return shape.heads + int64_t{2} * shape.kv_heads; }
 
-// c[r][V·W] (+)= Σ_k a[r·a_row + k·a_k] · b[k][V·W], k ascending.
-template <int R, int V, class B>
-inline void multiply_rows(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb, int64_t k,
-                          bool from_c) {
+// Calls body(first, Rows<R>) for groups of nearly equal height, at most Most, that cover 0 … rows − 1.
+template <int R> struct Rows { static constexpr int count = R; };
+template <int R, class Body> inline void with_rows(int rows, int first, const Body& body) {
+    if (rows == R) return body(first, Rows<R>{});
+    if constexpr (R > 1) with_rows<R - 1>(rows, first, body);
+}
+template <int Most, class Body> inline void each_row_group(int rows, const Body& body) {
+    const int groups = (rows + Most - 1) / Most;
+    for (int g = 0; g < groups; g++) {
+        const int first = rows * g / groups;
+        with_rows<Most>(rows * (g + 1) / groups - first, first, body);
+    }
+}
+
+// Accumulators of V vectors a row that the registers hold.
+constexpr int rows_at_once(int vectors) { return W == 16 && vectors <= 2 ? 8 : 6; }
+constexpr int vectors_at_once = W == 16 ? 4 : 2;
+
+// c[R][P·16] = Σ_u a[r·a_row + u] · panels[·][u][16], u ascending.
+template <class E, int R, int P, class B>
+inline void multiply_panels(float* c, int64_t ldc, const float* a, int64_t a_row, const B* const* panels, int64_t units) {
+    constexpr int each = panel_keys / W, V = P * each;
+    const B* line[P];
+#pragma GCC unroll 4
+    for (int p = 0; p < P; p++) line[p] = panels[p];
     Vector sum[R][V];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
 #pragma GCC unroll 4
-        for (int v = 0; v < V; v++) sum[r][v] = from_c ? load(c + r * ldc + v * W) : zero();
+        for (int v = 0; v < V; v++) sum[r][v] = zero();
     }
-    for (int64_t i = 0; i < k; i++) {
-        Vector line[V];
+    for (int64_t u = 0; u < units; u++) {
+        Vector b[V];
 #pragma GCC unroll 4
-        for (int v = 0; v < V; v++) line[v] = load(b + i * ldb + v * W);
+        for (int v = 0; v < V; v++) b[v] = load(line[v / each] + u * panel_keys + v % each * W);
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
-            const Vector x = broadcast(a[r * a_row + i * a_k]);
+            const Vector x = broadcast(a[r * a_row + u]);
 #pragma GCC unroll 4
-            for (int v = 0; v < V; v++) sum[r][v] = fma(x, line[v], sum[r][v]);
+            for (int v = 0; v < V; v++) sum[r][v] = E::multiply_add(x, b[v], sum[r][v]);
         }
     }
 #pragma GCC unroll 8
@@ -39,124 +66,139 @@ inline void multiply_rows(float* c, int64_t ldc, const float* a, int64_t a_row, 
     }
 }
 
-template <int R, class B>
-inline void multiply_columns(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb,
-                             int64_t n, int64_t k, bool from_c) {
-    int64_t j = 0;
-    // Few rows leave registers for more columns, and a multiply-add must not wait for the one before.
-    constexpr int wide = W == 16 && R <= 4 ? 4 : 2;
-    for (; j + wide * W <= n; j += wide * W) multiply_rows<R, wide>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
-    if (wide > 2 && j + 2 * W <= n) {
-        multiply_rows<R, 2>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
-        j += 2 * W;
+// The same for up to 16 rows and any number of panels.
+template <class E, class B>
+inline void multiply_tile_panels(float* c, int64_t ldc, const float* a, int64_t a_row, int rows, const B* const* panels,
+                                 int count, int64_t units) {
+    constexpr int most = vectors_at_once * W / panel_keys;
+    for (int p = 0; p < count; p += most) {
+        each_row_group<rows_at_once(vectors_at_once)>(rows, [&](int r, auto group) {
+            constexpr int R = decltype(group)::count;
+            float* to = c + r * ldc + p * panel_keys;
+            const float* row = a + r * a_row;
+            if constexpr (most >= 4) {
+                if (count - p >= 4) return multiply_panels<E, R, 4>(to, ldc, row, a_row, panels + p, units);
+                if (count - p == 3) return multiply_panels<E, R, 3>(to, ldc, row, a_row, panels + p, units);
+                if (count - p == 2) return multiply_panels<E, R, 2>(to, ldc, row, a_row, panels + p, units);
+            }
+            multiply_panels<E, R, 1>(to, ldc, row, a_row, panels + p, units);
+        });
     }
-    if (j < n) multiply_rows<R, 1>(c + j, ldc, a, a_row, a_k, b + j, ldb, k, from_c);
 }
 
-constexpr int rows_at_once = W == 16 ? 8 : 4;
+// A product whose sum runs over keys (or queries): a[r·Row + u·Unit] times the lines of `pages`, each 16 / step units of `width`.
+template <class B> struct Lines {
+    const B* const* pages;
+    int64_t width;
+};
 
-// Calls body(first, Rows<R>) for groups of rows that cover 0 … rows − 1.
-template <int R> struct Rows { static constexpr int count = R; };
-template <class Body> inline void each_row_group(int64_t rows, const Body& body) {
-    int64_t i = 0;
-    for (; i + rows_at_once <= rows; i += rows_at_once) body(i, Rows<rows_at_once>{});
-    if (rows_at_once > 4 && i + 4 <= rows) {
-        body(i, Rows<4>{});
-        i += 4;
-    }
-    if (i + 2 <= rows) {
-        body(i, Rows<2>{});
-        i += 2;
-    }
-    if (i < rows) body(i, Rows<1>{});
-}
-
-// c[m][n] (+)= a · b for any m and k, n whole vectors; element (i, k) of a at a[i·a_row + k·a_k].
-template <class B>
-inline void multiply_small(float* c, int64_t ldc, const float* a, int64_t a_row, int64_t a_k, const B* b, int64_t ldb, int64_t m,
-                           int64_t n, int64_t k, bool from_c) {
-    each_row_group(m, [&](int64_t i, auto rows) {
-        multiply_columns<decltype(rows)::count>(c + i * ldc, ldc, a + i * a_row, a_row, a_k, b, ldb, n, k, from_c);
-    });
-}
-
-// scores[r][P·LF_PAGE_SIZE] = a · keys, read straight from P pages, each [D][LF_PAGE_SIZE].
-template <int R, int P, class T>
-inline void multiply_pages(float* scores, int64_t ldc, const float* a, int64_t a_row, const T* const* pages, int64_t d) {
-    constexpr int each = LF_PAGE_SIZE / W;
-    Vector sum[R][P * each];
+// c[R][V·W] = c · factor[r] + Σ_u a · lines[u], u = first … last − 1 ascending; factor may be null, which stands for ones.
+template <class E, int R, int V, int Row, int Unit, class B>
+inline void multiply_lines(float* c, int64_t ldc, const float* factor, const float* a, const Lines<B>& lines, int64_t column,
+                           int64_t first, int64_t last) {
+    constexpr int64_t page_units = panel_keys / E::step;
+    Vector sum[R][V];
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-#pragma GCC unroll 8
-        for (int v = 0; v < P * each; v++) sum[r][v] = zero();
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) sum[r][v] = load(c + r * ldc + v * W);
     }
-    for (int64_t i = 0; i < d; i++) {
-        Vector line[P * each];
-#pragma GCC unroll 8
-        for (int v = 0; v < P * each; v++) line[v] = load(pages[v / each] + i * LF_PAGE_SIZE + v % each * W);
+    if (factor != nullptr) {
 #pragma GCC unroll 8
         for (int r = 0; r < R; r++) {
-            const Vector x = broadcast(a[r * a_row + i]);
+            const Vector x = broadcast(factor[r]);
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++) sum[r][v] = mul(x, sum[r][v]);
+        }
+    }
+    for (int64_t u = first; u < last;) {
+        const int64_t end = (u / page_units + 1) * page_units, stop = end < last ? end : last;
+        const B* line = lines.pages[u / page_units] + u % page_units * lines.width + column;
+        for (; u < stop; u++, line += lines.width) {
+            Vector b[V];
+#pragma GCC unroll 4
+            for (int v = 0; v < V; v++) b[v] = load(line + v * W);
 #pragma GCC unroll 8
-            for (int v = 0; v < P * each; v++) sum[r][v] = fma(x, line[v], sum[r][v]);
+            for (int r = 0; r < R; r++) {
+                const Vector x = broadcast(a[r * Row + u * Unit]);
+#pragma GCC unroll 4
+                for (int v = 0; v < V; v++) sum[r][v] = E::multiply_add(x, b[v], sum[r][v]);
+            }
         }
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; r++) {
-#pragma GCC unroll 8
-        for (int v = 0; v < P * each; v++) store(scores + r * ldc + v * W, sum[r][v]);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; v++) store(c + r * ldc + v * W, sum[r][v]);
     }
 }
 
-// to[row][padded(d)] = `rows` rows of d elements, zeros beyond.
-template <class T> inline void widen_rows(float* to, const T* from, int64_t ld, int64_t rows, int64_t d) {
-    const int64_t width = padded(d);
-    for (int64_t r = 0; r < rows; r++)
-        each_vector(d, [&](int64_t i, auto part) { store(to + r * width + i, load(from + r * ld + i, part)); });
+// The same for up to 16 rows and whole lines.
+template <class E, int V, int Row, int Unit, class B>
+inline void multiply_tile_columns(float* c, int64_t ldc, const float* factor, const float* a, int rows, const Lines<B>& lines,
+                                  int64_t column, int64_t first, int64_t last) {
+    each_row_group<rows_at_once(V)>(rows, [&](int r, auto group) {
+        multiply_lines<E, decltype(group)::count, V, Row, Unit>(
+            c + r * ldc + column, ldc, factor == nullptr ? nullptr : factor + r, a + r * Row, lines, column, first, last);
+    });
+}
+template <class E, int Row, int Unit, class B>
+inline void multiply_tile_lines(float* c, int64_t ldc, const float* factor, const float* a, int rows, const Lines<B>& lines,
+                                int64_t first, int64_t last) {
+    int64_t column = 0;
+    for (; column + vectors_at_once * W <= lines.width; column += vectors_at_once * W)
+        multiply_tile_columns<E, vectors_at_once, Row, Unit>(c, ldc, factor, a, rows, lines, column, first, last);
+    const int64_t left = (lines.width - column) / W;
+    if constexpr (vectors_at_once == 4) {
+        if (left == 3) return multiply_tile_columns<E, 3, Row, Unit>(c, ldc, factor, a, rows, lines, column, first, last);
+        if (left == 2) return multiply_tile_columns<E, 2, Row, Unit>(c, ldc, factor, a, rows, lines, column, first, last);
+    }
+    if (left == 1) multiply_tile_columns<E, 1, Row, Unit>(c, ldc, factor, a, rows, lines, column, first, last);
 }
 
-// to[d][key_block] = `rows` rows of d elements, transposed, zeros beyond.
-template <class T> inline void widen_columns(float* to, const T* from, int64_t ld, int64_t rows, int64_t d) {
-    pack_strip<typename WidenElement<T>::type, key_block>(to, from, ld, false, rows, d);
+// to[padded(units)] = one row of d elements as units, zeros beyond.
+template <class E> inline void pack_row(float* to, const typename E::Storage* from, int64_t d) {
+    for (int64_t u = 0; u * E::step < d; u += W) {
+        const int64_t left = d - u * E::step;
+        store(to + u, E::load_units(from + u * E::step, static_cast<int>(left < W * E::step ? left : W * E::step)));
+    }
 }
 
-inline int64_t packed_heads(const lf_attention_shape& shape) { return shape.heads + int64_t{2} * shape.kv_heads; }
-
-// A page holds, for each key-value head, its keys as [D][LF_PAGE_SIZE] and then its values as [LF_PAGE_SIZE][D].
-inline int64_t page_head_elements(const lf_attention_shape& shape) { return int64_t{2} * LF_PAGE_SIZE * shape.head_dim; }
-
-// Keys and values of one head of one sequence, wherever they lie.
-template <class T> struct KeyValueSource {
-    const lf_attention_shape& shape;
-    const T* keys; // of the sequence's first token; values follow at value_offset. Null where pages are used
-    int64_t row_stride, value_offset;
-    const T* pages;
-    const int32_t* table;
-    int64_t head;
-
-    // Keys first … first + count − 1 as [D][key_block], values as [key_block][padded(D)]. Lanes beyond count hold anything.
-    void load_block(float* key_columns, float* value_rows, int64_t first, int64_t count) const {
-        const int64_t d = shape.head_dim, width = padded(d);
-        if (keys != nullptr) {
-            const T* row = keys + first * row_stride;
-            widen_columns(key_columns, row, row_stride, count, d);
-            widen_rows(value_rows, row + value_offset, row_stride, count, d);
-            return;
-        }
-        for (int64_t i = 0; i < count; i += LF_PAGE_SIZE) {
-            const T* page =
-                pages + (table[(first + i) / LF_PAGE_SIZE] * int64_t{shape.kv_heads} + head) * page_head_elements(shape);
-            for (int64_t j = 0; j < d; j++) {
-                for (int64_t lane = 0; lane < LF_PAGE_SIZE; lane += W)
-                    store(key_columns + j * key_block + i + lane, load(page + j * LF_PAGE_SIZE + lane));
+// to[units][16] = `count` rows of d elements as a panel, zeros beyond.
+template <class E> inline void pack_panel(float* to, const typename E::Storage* from, int64_t ld, int64_t count, int64_t d) {
+    const int64_t units = units_of<E>(d);
+    for (int64_t u = 0; u < units; u += W) {
+        const int64_t left = d - u * E::step, valid = units - u < W ? units - u : W;
+        const int take = static_cast<int>(left < W * E::step ? left : W * E::step);
+        for (int64_t lane = 0; lane < panel_keys; lane += W) {
+            const typename E::Storage* row = from + lane * ld + u * E::step;
+            Vector rows[W];
+#pragma GCC unroll 16
+            for (int i = 0; i < W; i++) {
+                const bool exists = lane + i < count;
+                rows[i] = E::load_units(exists ? row + i * ld : from, exists ? take : 0);
             }
-            const int64_t rows = count - i < LF_PAGE_SIZE ? count - i : LF_PAGE_SIZE;
-            widen_rows(value_rows + i * width, page + LF_PAGE_SIZE * d, d, rows, d);
+            transpose(rows);
+            float* line = to + u * panel_keys + lane;
+            if (valid == W) {
+#pragma GCC unroll 16
+                for (int i = 0; i < W; i++) store(line + i * panel_keys, rows[i]);
+            } else {
+                for (int i = 0; i < valid; i++) store(line + i * panel_keys, rows[i]);
+            }
         }
     }
+}
 
-    // The page of a key, of this head.
-    const T* page_of(int64_t key) const {
-        return pages + (table[key / LF_PAGE_SIZE] * int64_t{shape.kv_heads} + head) * page_head_elements(shape);
+// to[units of count][padded(d)] = `count` rows of d elements as lines, zeros beyond.
+template <class E> inline void pack_lines(float* to, const typename E::Storage* from, int64_t ld, int64_t count, int64_t d) {
+    const int64_t width = padded(d);
+    for (int64_t i = 0; i < count; i += E::step) {
+        const typename E::Storage* row = from + i * ld;
+        float* line = to + i / E::step * width;
+        const bool whole = i + E::step <= count;
+        each_vector(d, [&](int64_t j, auto part) {
+            store(line + j, E::load_column(row + j, E::step == 2 && whole ? row + ld + j : nullptr, part));
+        });
     }
-};
+}
