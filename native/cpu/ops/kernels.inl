@@ -2,7 +2,9 @@
 
 #include "parallel.inl"
 #include "memory.inl"
-#include "gemm.inl"
+#include "gemm/packing.inl"
+#include "gemm/kernel.inl"
+#include "gemm/gemm.inl"
 #include "embedding.inl"
 #include "linear.inl"
 #include "rms_norm.inl"

@@ -204,8 +204,12 @@ inline Vector interleave_high(Vector a, Vector b) {
     return _mm512_castsi512_ps(_mm512_permutex2var_epi16(_mm512_castps_si512(a), both, _mm512_castps_si512(b)));
 }
 // Lane i = (low[i], high[i]); high may be null, which stands for zeros.
+inline Vector load_half(const bf16* p, Full) {
+    return _mm512_castsi512_ps(_mm512_castsi256_si512(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
+}
+inline Vector load_half(const bf16* p, Part part) {
+    return _mm512_castsi512_ps(_mm512_castsi256_si512(_mm256_maskz_loadu_epi16(part.mask(), p)));
+}
 template <class P> inline Vector interleave(const bf16* low, const bf16* high, P part) {
-    const __m512i a = _mm512_srli_epi32(_mm512_castps_si512(load(low, part)), 16);
-    return high == nullptr ? _mm512_castsi512_ps(a)
-                           : _mm512_castsi512_ps(_mm512_or_si512(a, _mm512_castps_si512(load(high, part))));
+    return interleave_low(load_half(low, part), high == nullptr ? zero() : load_half(high, part));
 }
