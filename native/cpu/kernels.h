@@ -85,7 +85,8 @@ struct Kernels {
                               const void* bias, const LinearShape&);
     void (*linear_backward_input[2])(const Runtime&, void* dx, const void* dy, const void* weight, const void* packed,
                                      const LinearShape&);
-    void (*linear_backward_weight[2])(const Runtime&, float* d_weight, float* d_bias, const void* dy, const void* x,
+    // d_weight: f32 +=, or where rounded = in the storage of x
+    void (*linear_backward_weight[2])(const Runtime&, void* d_weight, bool rounded, float* d_bias, const void* dy, const void* x,
                                       const LinearShape&);
     int64_t (*linear_workspace_bytes)(); // the most that any kernel uses of a thread's memory
 

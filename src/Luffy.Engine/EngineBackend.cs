@@ -49,4 +49,12 @@ public static class EngineBackend
         StorageType.Bf16 => DType.Bf16,
         _ => backend.PreferredDType,
     };
+
+    /// <summary>The storage of gradients beside weights of <paramref name="dtype"/>.</summary>
+    /// <exception cref="LuffyException">They do not go together.</exception>
+    public static DType Resolve(this GradientStorage storage, DType dtype)
+    {
+        if (storage == GradientStorage.F32) return DType.F32;
+        return dtype == DType.Bf16 ? DType.Bf16 : throw LuffyException.Usage("gradient_dtype bf16 is for dtype bf16, but this run computes in f32; set dtype: bf16 or gradient_dtype: f32");
+    }
 }

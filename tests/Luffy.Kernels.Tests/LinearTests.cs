@@ -90,6 +90,26 @@ public sealed class LinearTests(string backend, DType dtype) : OperationTests(ba
     }
 
     [TestCaseSource(nameof(Shapes))]
+    public void A_rounded_weight_gradient_is_the_sum_rounded_once(int rows, int n, int k)
+    {
+        Tensor x = Upload(Normal(1, rows * k), rows, k), dy = Upload(Normal(2, rows * n), rows, n), none = default;
+        Tensor sum = Lab.Floats(DType.F32, new float[n * k], n, k), rounded = Lab.Output(DType.Bf16, n, k);
+        Tensor bias = Lab.Floats(DType.F32, new float[n], n), again = Lab.Floats(DType.F32, new float[n], n);
+        if (Dtype == DType.F32)
+        {
+            Assert.That(() => Backend.Linear.BackwardWeight(rounded, none, dy, x), Throws.TypeOf<LuffyKernelException>());
+            return;
+        }
+
+        Backend.Linear.BackwardWeight(sum, bias, dy, x);
+        Backend.Linear.BackwardWeight(rounded, again, dy, x);
+        Expect.SameBits("dWeight", Lab.Read(rounded), Array.ConvertAll(Lab.Read(sum), BFloat16.Round));
+        Expect.SameBits("dBias", Lab.Read(again), Lab.Read(bias));
+        Backend.Linear.BackwardWeight(rounded, none, Upload([], 0, n), Upload([], 0, k));
+        Assert.That(Lab.Read(rounded), Is.All.Zero);
+    }
+
+    [TestCaseSource(nameof(Shapes))]
     public void Packing_rows_in_portions_makes_the_packed_form(int rows, int n, int k)
     {
         Tensor w = Upload(Normal(rows, n * k), n, k);

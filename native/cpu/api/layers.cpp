@@ -152,14 +152,15 @@ lf_status linear_backward_input(lf_context* context, const lf_tensor* dx, const 
 lf_status linear_backward_weight(lf_context* context, const lf_tensor* d_weight, const lf_tensor* d_bias, const lf_tensor* dy,
                                  const lf_tensor* x) {
     return guarded([&] {
-        const char* problem = !is_float(x) ? "x must be f32 or bf16 [T, K]"
-                              : !is_float(dy) || !is_matrix(dy, x->dtype, x->dim[0], row_length(dy))
-                                  ? "dy must be [T, N] of the dtype of x"
-                              : !is_matrix(d_weight, LF_F32, row_length(dy), row_length(x))  ? "dWeight must be f32 [N, K]"
-                              : exists(d_bias) && !is_vector(d_bias, LF_F32, row_length(dy)) ? "dBias must be f32 [N]"
-                                                                                             : nullptr;
+        const char* problem =
+            !is_float(x)                                                           ? "x must be f32 or bf16 [T, K]"
+            : !is_float(dy) || !is_matrix(dy, x->dtype, x->dim[0], row_length(dy)) ? "dy must be [T, N] of the dtype of x"
+            : !is_matrix(d_weight, row_length(dy), row_length(x)) || (d_weight->dtype != LF_F32 && x->dtype != LF_BF16)
+                ? "dWeight must be [N, K], f32 or, of bf16 activations, bf16"
+            : exists(d_bias) && !is_vector(d_bias, LF_F32, row_length(dy)) ? "dBias must be f32 [N]"
+                                                                           : nullptr;
         if (problem != nullptr) return refuse(problem, {{"dWeight", d_weight}, {"dBias", d_bias}, {"dy", dy}, {"x", x}});
-        context->kernels->linear_backward_weight[x->dtype](context->runtime, static_cast<float*>(d_weight->data),
+        context->kernels->linear_backward_weight[x->dtype](context->runtime, d_weight->data, d_weight->dtype == LF_BF16,
                                                            static_cast<float*>(data_or_null(d_bias)), dy->data, x->data,
                                                            {x->dim[0], row_length(dy), row_length(x)});
         return LF_OK;

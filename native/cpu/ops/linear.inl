@@ -107,10 +107,13 @@ void linear_backward_input(const Runtime& runtime, void* dx, const void* dy, con
 }
 
 template <class T>
-void linear_backward_weight(const Runtime& runtime, float* d_weight, float* d_bias, const void* dy, const void* x,
+void linear_backward_weight(const Runtime& runtime, void* d_weight, bool rounded, float* d_bias, const void* dy, const void* x,
                             const LinearShape& shape) {
     using E = ElementOf<T>;
-    if (shape.rows == 0) return;
+    if (shape.rows == 0) {
+        if (rounded) zero_bytes(runtime, d_weight, shape.n * shape.k * static_cast<int64_t>(sizeof(T)));
+        return;
+    }
     GemmProblem<E> problem{};
     problem.m = shape.n;
     problem.n = shape.k;
@@ -121,9 +124,12 @@ void linear_backward_weight(const Runtime& runtime, float* d_weight, float* d_bi
     problem.b = static_cast<const T*>(x);
     problem.ldb = shape.k;
     problem.b_k_major = true;
-    problem.c = d_weight;
+    if (rounded)
+        problem.c_rounded = static_cast<T*>(d_weight);
+    else
+        problem.c = static_cast<float*>(d_weight);
     problem.ldc = shape.k;
-    problem.accumulate = true;
+    problem.accumulate = !rounded;
     gemm(runtime, problem);
     if (d_bias == nullptr) return;
     parallel_ranges(runtime, shape.n, 64, [&](int64_t first, int64_t last) {

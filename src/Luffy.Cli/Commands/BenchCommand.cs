@@ -26,11 +26,13 @@ internal static class BenchCommand
         Option<int?> length = Optional("--length", "Tokens of each sequence; left out, the size's own");
         Option<int> microBatch = CommonOptions.Whole("--tokens-per-micro-batch", "Tokens that pass through the model at once", new OptimizerOptions().TokensPerMicroBatch, 1);
         var recompute = new Option<bool>("--gradient-checkpointing") { Description = "Compute activations again in the backward pass instead of keeping them" };
+        var gradients = new Option<string>("--gradient-dtype") { Description = "As the training key gradient_dtype: f32 or bf16", DefaultValueFactory = _ => "f32", HelpName = "DTYPE" };
+        gradients.AcceptOnlyFromAmong("f32", "bf16");
         var command = new Command("train", "A whole optimiser step: forward, LUFFY loss, backward, clip, AdamW; every 8th row a demonstration. " +
             "GFLOP/s count 6 operations for each parameter and token")
-        { size, rows, length, microBatch, recompute };
+        { size, rows, length, microBatch, recompute, gradients };
         return Finish(command, streams, parsed => TrainingBenchmark.Run(BenchmarkSize.Find(parsed.GetRequiredValue(size)).With(parsed.GetValue(rows), parsed.GetValue(length)),
-            parsed.GetValue(microBatch), Options(parsed, parsed.GetValue(recompute))));
+            parsed.GetValue(microBatch), Enum.Parse<GradientStorage>(parsed.GetRequiredValue(gradients), ignoreCase: true), Options(parsed, parsed.GetValue(recompute))));
     }
 
     private static Command Rollout(Streams streams)

@@ -16,9 +16,10 @@ public static class TrainingBenchmark
     /// <summary>Measures.</summary>
     /// <param name="size">Model and batch.</param>
     /// <param name="tokensPerMicroBatch">As the trainer's key of this name.</param>
+    /// <param name="gradients">As the trainer's gradient_dtype.</param>
     /// <param name="options">Where and how often.</param>
     /// <exception cref="LuffyException">The backend is not to be had, or the memory is not there.</exception>
-    public static BenchmarkReport Run(BenchmarkSize size, int tokensPerMicroBatch, BenchmarkOptions options)
+    public static BenchmarkReport Run(BenchmarkSize size, int tokensPerMicroBatch, GradientStorage gradients, BenchmarkOptions options)
     {
         using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads);
         DType dtype = options.Model.Dtype.Resolve(backend);
@@ -26,6 +27,7 @@ public static class TrainingBenchmark
         var random = new RandomModel(1);
         TrainingRow[] rows = [.. Enumerable.Range(0, size.Rows).Select(i => Row(size, i, random))];
         int tokens = Math.Max(size.Length, Math.Min(tokensPerMicroBatch, size.Rows * size.Length));
+        DType gradientDType = gradients.Resolve(dtype);
         var plan = new ActivationPlan(backend, size.Architecture, dtype, new ActivationShape
         {
             Tokens = tokens,
@@ -34,16 +36,17 @@ public static class TrainingBenchmark
             OutputRows = tokens,
             Training = true,
             Recompute = options.Model.GradientCheckpointing,
+            LossScratchElsewhere = ParameterSet.FreeUntilBackwardBytes(layout, gradientDType),
         });
-        ProcessMemory.RequireAvailable(ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training).Sum(c => c.Bytes) + plan.Bytes);
+        ProcessMemory.RequireAvailable(ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, gradientDType).Sum(c => c.Bytes) + plan.Bytes);
 
         using var model = new TransformerModel(backend, size.Architecture, size.Length + 1);
-        using var parameters = new ParameterSet(backend, layout, dtype, ParameterUse.Training);
+        using var parameters = new ParameterSet(backend, layout, dtype, ParameterUse.Training, gradientDType);
         random.Fill(parameters);
         using DeviceBuffer arena = backend.Allocate("activations", plan.Bytes);
         var o = new OptimizerOptions();
         using var optimizer = new AdamWOptimizer(backend, layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);
-        var step = new PolicyStep(parameters, new PolicyUpdater(backend, model, plan, arena), optimizer);
+        var step = new PolicyStep(parameters, new PolicyUpdater(backend, model, plan, arena, plan.LossScratchIsElsewhere ? parameters.FreeUntilBackward : default), optimizer);
         var loss = new LossOptions();
         float[] weights = LossWeights.Of(rows, loss.LossNormalizer, size.Length);
         PolicyLossOptions objective = loss.ToKernelOptions(1, loss.EntropyCoef);
@@ -64,7 +67,7 @@ public static class TrainingBenchmark
             Device = backend.Description,
             Dtype = dtype.Name(),
             Threads = backend.Threads,
-            Shape = [new("rows", size.Rows), new("length", size.Length), new("tokens_per_micro_batch", tokens)],
+            Shape = [new("rows", size.Rows), new("length", size.Length), new("tokens_per_micro_batch", tokens), new("gradient_bits", gradientDType.Size() * 8)],
             Seconds = seconds,
             Tokens = total,
             Operations = 6.0 * layout.ParameterCount * total,

@@ -29,6 +29,16 @@ public enum StorageType
     Bf16,
 }
 
+/// <summary>How the gradients of the layers' matrices are stored.</summary>
+public enum GradientStorage
+{
+    /// <summary>32-bit floating point.</summary>
+    F32,
+
+    /// <summary>bfloat16: an f32 sum over one forward and backward pass, rounded once.</summary>
+    Bf16,
+}
+
 /// <summary>How the learning rate goes over the steps; all but <see cref="Constant"/> start with the warm-up.</summary>
 public enum LearningRateScheduler
 {

@@ -54,6 +54,12 @@ public sealed record OptimizerOptions
     [Bounds(Minimum = 1)]
     public int MiniBatches { get; init; } = 2;
 
+    /// <summary>
+    /// How the gradients of the layers' matrices are kept. bf16 takes half the memory: each is summed in f32 and rounded once, so an update must be
+    /// one forward and backward pass (tokens_per_micro_batch), and actor/off_grad_norm_share is not measured where samples and demonstrations share it.
+    /// </summary>
+    public GradientStorage GradientDtype { get; init; }
+
     /// <summary>Most tokens of one forward and backward pass. Changes speed and memory, never the update.</summary>
     [Bounds(Minimum = 1)]
     public int TokensPerMicroBatch { get; init; } = 16384;

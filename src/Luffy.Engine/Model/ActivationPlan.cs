@@ -23,6 +23,9 @@ public sealed record ActivationShape
     /// <summary>Keep only the residual stream of each layer, and compute the rest again in the backward pass (gradient checkpointing).</summary>
     public bool Recompute { get; init; }
 
+    /// <summary>Bytes of other memory that is free while the loss is worked out; the plan keeps none for it where they suffice.</summary>
+    public long LossScratchElsewhere { get; init; }
+
     /// <summary>True where keys are read from pages, and tokens are sampled.</summary>
     public bool Paged { get; init; }
 }
@@ -82,6 +85,8 @@ public sealed class ActivationPlan
         TokenInputs = Add("loss inputs", r * 6 * 4);
         Statistics = Add("token statistics", r * 8 * 4);
         long scratch = backend.PolicyLoss.ScratchBytes(r, h, config.VocabularySize, dtype);
+        LossScratchIsElsewhere = scratch <= shape.LossScratchElsewhere;
+        if (LossScratchIsElsewhere) scratch = 0;
         if (shape.Training)
         {
             DResidual = Add("d residual", t * h * e);
@@ -99,6 +104,9 @@ public sealed class ActivationPlan
     public DType DType { get; }
 
     public ActivationShape Shape { get; }
+
+    /// <summary>True where the loss works in other memory.</summary>
+    public bool LossScratchIsElsewhere { get; }
 
     /// <summary>Width of the page table.</summary>
     public int PagesPerSequence { get; }

@@ -44,13 +44,14 @@ public sealed class LanguageModel : IDisposable
     /// <param name="maxLength">Longest context that will be needed.</param>
     /// <param name="withTokenizer">False where only ids matter; the tokenizer's files may then be missing.</param>
     /// <param name="chatTemplate">Jinja or a path, instead of the template that the directory brings.</param>
+    /// <param name="gradientDType">Storage of the gradients of the layers' matrices.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
-        string? chatTemplate = null)
+        string? chatTemplate = null, DType gradientDType = DType.F32)
     {
         TransformerConfig config = TransformerConfig.Load(directory);
         BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
-        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate);
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType);
         try
         {
             ModelWeights.Load(model.Parameters, directory);
@@ -65,12 +66,12 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
     public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
-        int maxLength, string? chatTemplate = null)
+        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32)
     {
         var model = new TransformerModel(backend, config, maxLength);
         try
         {
-            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use), tokenizer, chatTemplate);
+            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType), tokenizer, chatTemplate);
         }
         catch
         {

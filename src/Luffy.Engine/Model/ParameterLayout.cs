@@ -64,6 +64,7 @@ public sealed class ParameterLayout
         }
 
         Layers = layers;
+        LayerMatrices = new HashSet<Parameter>(layers.SelectMany(l => new[] { l.Qkv, l.Output, l.GateUp, l.Down }), ReferenceEqualityComparer.Instance);
         FinalNorm = Add("final_norm", h, 0, ("model.norm.weight", h));
         Head = config.TieWordEmbeddings ? Embedding : Add("head", config.VocabularySize, h, ("lm_head.weight", config.VocabularySize));
     }
@@ -76,6 +77,9 @@ public sealed class ParameterLayout
 
     /// <summary>The matrices that take part in products: all but an embedding that is not also the head.</summary>
     public IEnumerable<Parameter> Matrices => _all.Where(p => !p.IsVector && (p != Embedding || Config.TieWordEmbeddings));
+
+    /// <summary>The matrices within layers: all but embedding and head.</summary>
+    public IReadOnlySet<Parameter> LayerMatrices { get; }
 
     /// <summary>[V, H].</summary>
     public Parameter Embedding { get; }

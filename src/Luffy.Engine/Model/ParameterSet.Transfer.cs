@@ -44,12 +44,21 @@ public sealed partial class ParameterSet
             return;
         }
 
-        _backend.Download(Range(Buffer(kind), p, firstRow, values.Length), values);
+        Tensor source = Range(kind, p, firstRow, values.Length);
+        if (source.DType == DType.Bf16)
+        {
+            Span<ushort> bits = Take(ref _bits, values.Length);
+            _backend.Download(source, bits);
+            for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
+            return;
+        }
+
+        _backend.Download(source, values);
         if (kind != ParameterKind.SecondMoment || _remainders is null) return;
         for (int i = 0; i < values.Length; i++) values[i] = MathF.Abs(values[i]);
     }
 
-    /// <summary>Writes whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>.</summary>
+    /// <summary>Writes whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>. Not for gradients, which passes make.</summary>
     public void Write(ParameterKind kind, Parameter p, long firstRow, ReadOnlySpan<float> values)
     {
         if (kind == ParameterKind.Weight)
@@ -58,7 +67,7 @@ public sealed partial class ParameterSet
             return;
         }
 
-        Tensor range = Range(Buffer(kind), p, firstRow, values.Length);
+        Tensor range = Range(kind, p, firstRow, values.Length);
         if (kind != ParameterKind.SecondMoment || _remainders is null)
         {
             _backend.Upload(range, values);
@@ -94,7 +103,7 @@ public sealed partial class ParameterSet
 
         Span<short> remainders = Take(ref _rest, values.Length);
         _backend.Download(RemainderRange(p, firstRow, values.Length), MemoryMarshal.AsBytes(remainders));
-        _backend.Download(Range(SecondMoments, p, firstRow, values.Length), values);
+        _backend.Download(Range(ParameterKind.SecondMoment, p, firstRow, values.Length), values);
         for (int i = 0; i < bits.Length; i++) values[i] = new SplitMaster(bits[i], remainders[i], float.IsNegative(values[i])).Value;
     }
 
@@ -120,7 +129,7 @@ public sealed partial class ParameterSet
     {
         Span<short> remainders = Take(ref _rest, values.Length);
         Span<float> second = Take(ref _signed, values.Length);
-        Tensor moments = Range(SecondMoments, p, firstRow, values.Length);
+        Tensor moments = Range(ParameterKind.SecondMoment, p, firstRow, values.Length);
         _backend.Download(moments, second);
         for (int i = 0; i < remainders.Length; i++)
         {
@@ -145,15 +154,12 @@ public sealed partial class ParameterSet
         ? _staging.View(0, DType, length / p.Columns, p.Columns)
         : Rows(p).Rows(firstRow, length / RowLength(p));
 
-    private Tensor Buffer(ParameterKind kind) => kind switch
-    {
-        ParameterKind.Gradient => Gradients,
-        ParameterKind.FirstMoment => FirstMoments,
-        _ => SecondMoments,
-    };
-
     private Tensor RemainderRange(Parameter p, long firstRow, int length) =>
         _remainders!.View((p.Offset + (firstRow * RowLength(p))) * 2, DType.U8, length * 2L);
 
-    private static Tensor Range(in Tensor flat, Parameter p, long firstRow, int length) => flat.Rows(p.Offset + (firstRow * RowLength(p)), length);
+    private Tensor Range(ParameterKind kind, Parameter p, long firstRow, int length)
+    {
+        if (kind == ParameterKind.Gradient) return Gradient(p).Reshape(p.Length).Rows(firstRow * RowLength(p), length);
+        return (kind == ParameterKind.FirstMoment ? FirstMoments : SecondMoments).Rows(p.Offset + (firstRow * RowLength(p)), length);
+    }
 }

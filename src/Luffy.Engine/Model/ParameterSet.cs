@@ -21,14 +21,20 @@ public sealed partial class ParameterSet : IDisposable
 {
     private readonly IBackend _backend;
     private readonly DeviceBuffer _weights, _staging;
-    private readonly DeviceBuffer? _remainders, _gradients, _m, _v;
+    private readonly DeviceBuffer? _remainders, _gradients, _roundedGradients, _m, _v;
+    private readonly Dictionary<Parameter, long> _gradientPlaces = [];
     private readonly Dictionary<Parameter, (long Offset, long Bytes)> _places = [];
     private readonly HashSet<Parameter> _packed;
 
     /// <summary>Allocates zeroed parameters.</summary>
-    public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use)
+    /// <param name="backend">Where they live.</param>
+    /// <param name="layout">Which there are.</param>
+    /// <param name="dtype">Storage of the weights.</param>
+    /// <param name="use">Whether they will be trained.</param>
+    /// <param name="gradientDType">Storage of the gradients of the layers' matrices; all other gradients are F32.</param>
+    public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use, DType gradientDType = DType.F32)
     {
-        (_backend, Layout, DType, Use) = (backend, layout, dtype, use);
+        (_backend, Layout, DType, Use, GradientDType) = (backend, layout, dtype, use, gradientDType);
         _packed = [.. layout.Matrices];
         long bytes = 0;
         foreach (Parameter p in layout.All)
@@ -41,7 +47,9 @@ public sealed partial class ParameterSet : IDisposable
         _weights = backend.Allocate("weights", bytes);
         _staging = backend.Allocate("staged rows", StagingBytes(layout, dtype));
         if (use == ParameterUse.Inference) return;
-        _gradients = backend.Allocate("gradients", layout.Length * 4);
+        (long whole, long rounded) = GradientBytes(layout, gradientDType, _gradientPlaces);
+        _gradients = backend.Allocate("gradients", whole);
+        if (rounded > 0) _roundedGradients = backend.Allocate("rounded gradients", rounded);
         // In f32 the weights are their own master copy.
         if (dtype != DType.F32) _remainders = backend.Allocate("master remainders", layout.Length * 2);
         _m = backend.Allocate("first moments", layout.Length * 4);
@@ -57,8 +65,19 @@ public sealed partial class ParameterSet : IDisposable
     /// <summary>What is kept.</summary>
     public ParameterUse Use { get; }
 
-    /// <summary>All gradients (F32) as one vector.</summary>
-    public Tensor Gradients => Flat(_gradients);
+    /// <summary>Storage of the gradients of the layers' matrices. Bf16 ones are overwritten by each backward pass, F32 ones added to.</summary>
+    public DType GradientDType { get; }
+
+    /// <summary>The gradients in as few pieces as hold nothing else, always in the same order.</summary>
+    public IEnumerable<Tensor> Gradients => _roundedGradients is null
+        ? [_gradients!.View(DType.F32)]
+        : [_gradients!.View(DType.F32), .. Layout.LayerMatrices.Select(Gradient)];
+
+    /// <summary>
+    /// Memory that may be written between the beginning of an update and its backward pass: that of gradients which this overwrites. Absent
+    /// where there are none.
+    /// </summary>
+    public Tensor FreeUntilBackward => _roundedGradients?.View(DType.U8) ?? default;
 
     /// <summary>All first moments (F32).</summary>
     public Tensor FirstMoments => Flat(_m);
@@ -67,7 +86,8 @@ public sealed partial class ParameterSet : IDisposable
     public Tensor SecondMoments => Flat(_v);
 
     /// <summary>Bytes by category, for the memory plan; a pure function of its arguments.</summary>
-    public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use)
+    public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use,
+        DType gradientDType = DType.F32)
     {
         HashSet<Parameter> packed = [.. layout.Matrices];
         long n = layout.Length;
@@ -78,12 +98,16 @@ public sealed partial class ParameterSet : IDisposable
         if (use == ParameterUse.Training)
         {
             if (dtype != DType.F32) plan.Add(("master remainders", n * 2));
-            plan.Add(("gradients", n * 4));
+            (long whole, long rounded) = GradientBytes(layout, gradientDType, []);
+            plan.Add(("gradients", whole + rounded));
             plan.Add(("optimizer moments", n * 8));
         }
 
         return plan;
     }
+
+    /// <summary>Bytes of <see cref="FreeUntilBackward"/>.</summary>
+    public static long FreeUntilBackwardBytes(ParameterLayout layout, DType gradientDType) => GradientBytes(layout, gradientDType, []).Rounded;
 
     /// <summary>A vector's weights: a norm or a bias.</summary>
     public Tensor Vector(Parameter p) => Rows(p).Reshape(p.Length);
@@ -97,20 +121,50 @@ public sealed partial class ParameterSet : IDisposable
     /// <summary>What rounding took from the parameter's master weights ([2n] U8); absent where the weights are F32.</summary>
     public Tensor Remainders(Parameter p) => _remainders is null ? default : _remainders.View(p.Offset * 2, DType.U8, p.Length * 2);
 
-    /// <summary>A parameter's gradient (F32).</summary>
-    public Tensor Gradient(Parameter p) => Slice(Gradients, p);
+    /// <summary>A parameter's gradient: F32, or Bf16 where it is a layer's matrix and <see cref="GradientDType"/> says so.</summary>
+    public Tensor Gradient(Parameter p)
+    {
+        bool rounded = _roundedGradients is not null && Layout.LayerMatrices.Contains(p);
+        DeviceBuffer buffer = (rounded ? _roundedGradients : _gradients) ?? throw new InvalidOperationException(Untrained);
+        return buffer.View(_gradientPlaces[p], rounded ? DType.Bf16 : DType.F32, p.Rows, p.IsVector ? 1 : p.Columns);
+    }
 
-    /// <summary>The parameter's range of any flat F32 vector of this set.</summary>
-    public static Tensor Slice(in Tensor flat, Parameter p) =>
-        flat.Rows(p.Offset, p.Length).Reshape(p.Rows, p.IsVector ? 1 : p.Columns);
+    /// <summary>Sets every gradient that passes add to to zero.</summary>
+    public void ZeroGradients() => _backend.Zero((_gradients ?? throw new InvalidOperationException(Untrained)).View(DType.F32));
 
-    /// <summary>Sets every gradient to zero.</summary>
-    public void ZeroGradients() => _backend.Zero(Gradients);
+    /// <summary>Sets the gradients that a pass overwrites to zero, for an update without any.</summary>
+    public void ZeroRoundedGradients()
+    {
+        if (_roundedGradients is not null) _backend.Zero(_roundedGradients.View(DType.U8));
+    }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _m, _v }) buffer?.Dispose();
+        foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _roundedGradients, _m, _v }) buffer?.Dispose();
+    }
+
+    private const string Untrained = "these parameters were made for inference";
+
+    // F32 gradients have the layout's offsets, unless some of them live elsewhere and the rest moves together.
+    private static (long Whole, long Rounded) GradientBytes(ParameterLayout layout, DType gradientDType, Dictionary<Parameter, long> places)
+    {
+        long whole = 0, rounded = 0;
+        foreach (Parameter p in layout.All)
+        {
+            if (gradientDType == DType.F32 || !layout.LayerMatrices.Contains(p))
+            {
+                places[p] = gradientDType == DType.F32 ? p.Offset * 4 : whole;
+                whole = gradientDType == DType.F32 ? layout.Length * 4 : whole + Aligned(p.Length * 4);
+            }
+            else
+            {
+                places[p] = rounded;
+                rounded += Aligned(p.Length * 2);
+            }
+        }
+
+        return (whole, rounded);
     }
 
     private static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
@@ -121,5 +175,5 @@ public sealed partial class ParameterSet : IDisposable
     private Tensor Rows(Parameter p) => _weights.View(_places[p].Offset, DType, p.Rows, p.IsVector ? 1 : p.Columns);
 
     private Tensor Flat(DeviceBuffer? buffer) =>
-        (buffer ?? throw new InvalidOperationException("these parameters were made for inference")).View(0, DType.F32, Layout.Length);
+        (buffer ?? throw new InvalidOperationException(Untrained)).View(0, DType.F32, Layout.Length);
 }

@@ -67,9 +67,15 @@ public sealed class AdamWOptimizer : IDisposable
     public double GradientNorm(ParameterSet parameters)
     {
         Span<float> host = stackalloc float[1];
-        _backend.AdamW.SquaredNorm(_norm, parameters.Gradients, _scratch);
-        _backend.Download(_norm, host);
-        return Math.Sqrt(host[0]);
+        double squares = 0;
+        foreach (Tensor part in parameters.Gradients)
+        {
+            _backend.AdamW.SquaredNorm(_norm, part, _scratch);
+            _backend.Download(_norm, host);
+            squares += host[0];
+        }
+
+        return Math.Sqrt(squares);
     }
 
     /// <inheritdoc/>

@@ -26,6 +26,16 @@ public sealed class MemoryPlan
         int prefill = config.Guidance.PrefixStrategy == PrefixStrategy.None ? maxPrompt : length - 1;
         Rollout = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
         int tokens = Math.Max(config.Optimizer.TokensPerMicroBatch, length - 1);
+        GradientDType = config.Optimizer.GradientDtype.Resolve(dtype);
+        int rows = (config.Rollout.PromptsPerStep + config.Optimizer.MiniBatches - 1) / config.Optimizer.MiniBatches * config.Rollout.NumGenerations;
+        if (GradientDType != DType.F32 && (long)rows * (length - 1) > tokens)
+        {
+            throw LuffyException.Usage($"gradient_dtype bf16 makes an update of one forward and backward pass, but the up to {rows} rows of an update can have " +
+                $"{length - 1} tokens each and tokens_per_micro_batch is {config.Optimizer.TokensPerMicroBatch}; raise it to {(long)rows * (length - 1)}, " +
+                "raise mini_batches, or choose gradient_dtype: f32");
+        }
+
+        IReadOnlyList<(string Category, long Bytes)> parameters = ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, GradientDType);
         Training = new ActivationPlan(backend, architecture, dtype, new ActivationShape
         {
             Tokens = tokens,
@@ -35,11 +45,12 @@ public sealed class MemoryPlan
             OutputRows = tokens,
             Training = true,
             Recompute = config.Model.GradientCheckpointing,
+            LossScratchElsewhere = ParameterSet.FreeUntilBackwardBytes(layout, GradientDType),
         });
         ArenaBytes = Math.Max(Training.Bytes, Rollout.Activations(backend, architecture, dtype).Bytes);
         Categories =
         [
-            .. ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training),
+            .. parameters,
             .. config.Loss.Beta > 0 ? ParameterSet.Plan(backend, layout, dtype, ParameterUse.Inference).Select(c => ("reference " + c.Category, c.Bytes)) : [],
             ("activations", ArenaBytes),
             ("key-value cache", KvCache.Bytes(backend, architecture, dtype, Rollout.CachePages)),
@@ -50,6 +61,9 @@ public sealed class MemoryPlan
 
     /// <summary>Sizes of the rollout engine.</summary>
     public RolloutPlan Rollout { get; }
+
+    /// <summary>Storage of the gradients of the layers' matrices.</summary>
+    public DType GradientDType { get; }
 
     /// <summary>Activations of an update.</summary>
     public ActivationPlan Training { get; }

@@ -4,12 +4,15 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rl;
 
 /// <summary>The forward pass over rows, micro-batch by micro-batch, up to the hidden states of their response tokens: what scoring and updating share.</summary>
-internal sealed class PackedPass(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena)
+internal sealed class PackedPass(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena, Tensor lossScratch)
 {
     private readonly PackedBatch _batch = new(plan.Shape);
     private readonly float[] _statistics = new float[8 * plan.Shape.OutputRows];
 
     public ActivationSet Activations { get; } = new(plan, arena);
+
+    /// <summary>Scratch of the loss, which needs far more than the rest.</summary>
+    public Tensor LossScratch => lossScratch.Exists ? lossScratch : Activations.Scratch;
 
     public PackedKeys Keys { get; } = new(backend, ActivationPlan.AttentionOf(model.Config));
 

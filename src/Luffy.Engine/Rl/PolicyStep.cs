@@ -6,8 +6,8 @@ namespace Luffy.Engine.Rl;
 
 /// <summary>What a <see cref="PolicyStep"/> did.</summary>
 /// <param name="Update">Gradient norm, and whether it was applied.</param>
-/// <param name="OffPolicyNorm">Gradient norm of the rows with demonstration tokens alone.</param>
-public readonly record struct PolicyStepResult(UpdateResult Update, double OffPolicyNorm);
+/// <param name="OffPolicyNorm">Gradient norm of the rows with demonstration tokens alone; null where they were not passed alone.</param>
+public readonly record struct PolicyStepResult(UpdateResult Update, double? OffPolicyNorm);
 
 /// <summary>One optimiser update: gradients of some rows, norm, clip, AdamW.</summary>
 /// <param name="parameters">What is trained.</param>
@@ -24,6 +24,15 @@ public sealed class PolicyStep(ParameterSet parameters, PolicyUpdater updater, A
     public PolicyStepResult Run(IReadOnlyList<TrainingRow> rows, IReadOnlyList<float> weights, PolicyLossOptions options, double rate, PolicyStatistics statistics)
     {
         parameters.ZeroGradients();
+        // Gradients that a pass overwrites leave no room for a second one.
+        if (parameters.GradientDType != DType.F32)
+        {
+            Accumulate(_ => true);
+            UpdateResult update = optimizer.Update(parameters, rate);
+            bool anyOff = rows.Any(r => r.OffPolicyTokens > 0), anyOn = rows.Any(r => r.OffPolicyTokens == 0);
+            return new PolicyStepResult(update, !anyOff ? 0 : !anyOn ? update.GradientNorm : null);
+        }
+
         double offNorm = Accumulate(r => r.OffPolicyTokens > 0) ? optimizer.GradientNorm(parameters) : 0;
         Accumulate(r => r.OffPolicyTokens == 0);
         return new PolicyStepResult(optimizer.Update(parameters, rate), offNorm);

@@ -8,9 +8,10 @@ namespace Luffy.Engine.Rl;
 /// <param name="model">The forward and the backward pass.</param>
 /// <param name="plan">How much fits at once; made for training.</param>
 /// <param name="arena">Has room for <paramref name="plan"/>.</param>
-public sealed class PolicyUpdater(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena)
+/// <param name="lossScratch">Where the plan has no room for the loss: that room.</param>
+public sealed class PolicyUpdater(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena, Tensor lossScratch = default)
 {
-    private readonly PackedPass _pass = new(backend, model, plan, arena);
+    private readonly PackedPass _pass = new(backend, model, plan, arena, lossScratch);
 
     /// <summary>Adds the gradients of Σ weight · loss over all tokens to those of <paramref name="parameters"/>.</summary>
     /// <param name="parameters">Weights and gradients.</param>
@@ -23,13 +24,24 @@ public sealed class PolicyUpdater(IBackend backend, TransformerModel model, Acti
     {
         ActivationSet a = _pass.Activations;
         Parameter head = parameters.Layout.Head;
-        foreach (Range range in _pass.Split(rows))
+        IReadOnlyList<Range> passes = _pass.Split(rows);
+        if (parameters.GradientDType != DType.F32 && passes.Count > 1)
+        {
+            throw new LuffyException($"gradient_dtype bf16 makes an update of one forward and backward pass, but its {rows.Count} rows of " +
+                $"{rows.Sum(r => r.InputTokens)} tokens need {passes.Count}; raise tokens_per_micro_batch or mini_batches, or choose f32");
+        }
+
+        bool any = false;
+        foreach (Range range in passes)
         {
             if (!_pass.Forward(parameters, rows, range, weights)) continue;
             backend.PolicyLoss.ForwardBackward(a.DOutputHidden, parameters.Gradient(head), a.Statistics, a.OutputHidden, parameters.Matrix(head),
-                _pass.UploadTokens(), options, a.Scratch);
+                _pass.UploadTokens(), options, _pass.LossScratch);
             statistics.Add(rows, range, weights, _pass.DownloadStatistics(), _pass.Outputs, options);
             model.Backward(parameters, a, _pass.Keys);
+            any = true;
         }
+
+        if (!any) parameters.ZeroRoundedGradients();
     }
 }

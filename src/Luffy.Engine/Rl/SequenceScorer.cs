@@ -8,9 +8,10 @@ namespace Luffy.Engine.Rl;
 /// <param name="model">The forward pass.</param>
 /// <param name="plan">How much fits at once.</param>
 /// <param name="arena">Has room for <paramref name="plan"/>.</param>
-public sealed class SequenceScorer(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena)
+/// <param name="lossScratch">Where the plan has no room for the loss: that room.</param>
+public sealed class SequenceScorer(IBackend backend, TransformerModel model, ActivationPlan plan, DeviceBuffer arena, Tensor lossScratch = default)
 {
-    private readonly PackedPass _pass = new(backend, model, plan, arena);
+    private readonly PackedPass _pass = new(backend, model, plan, arena, lossScratch);
 
     /// <summary>ln π of each response token of each row at a temperature.</summary>
     public IReadOnlyList<float[]> LogProbs(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature = 1)
@@ -22,7 +23,7 @@ public sealed class SequenceScorer(IBackend backend, TransformerModel model, Act
             ReadOnlySpan<float> statistics = default;
             if (_pass.Forward(parameters, rows, range, default))
             {
-                backend.PolicyLoss.LogProb(a.Statistics, a.OutputHidden, parameters.Matrix(parameters.Layout.Head), a.Targets, temperature, a.Scratch);
+                backend.PolicyLoss.LogProb(a.Statistics, a.OutputHidden, parameters.Matrix(parameters.Layout.Head), a.Targets, temperature, _pass.LossScratch);
                 statistics = _pass.DownloadStatistics();
             }
 

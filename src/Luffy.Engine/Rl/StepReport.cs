@@ -55,7 +55,8 @@ internal static class StepReport
         m["clip_ratio/region_mean"] = m["actor/pg_clipfrac"];
         m["actor/ppo_kl"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.OldMinusNew));
         // The norm of the demonstrations' gradient over that of the whole; the two parts need not point the same way, so it can exceed 1.
-        m["actor/off_grad_norm_share"] = Mean(log, e => e.Result.GradientNorm > 0 ? e.OffPolicyNorm / e.Result.GradientNorm : 0);
+        if (log.Entries.All(e => e.OffPolicyNorm is not null))
+            m["actor/off_grad_norm_share"] = Mean(log, e => e.Result.GradientNorm > 0 ? e.OffPolicyNorm!.Value / e.Result.GradientNorm : 0);
         m["actor/skipped_updates"] = log.Entries.Count(e => !e.Result.Applied);
     }
 

@@ -45,14 +45,16 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         ProcessMemory.RequireAvailable(plan.Bytes);
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
-            chatTemplate: config.Data.ChatTemplate);
+            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType);
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
         using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
         using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);
         OptimizerOptions o = config.Optimizer;
         using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);
-        var trainer = new MixedPolicyTrainer(config, model, new RolloutCollector(config, model, engine, reward, verifier), new PolicyUpdater(backend, model.Model, plan.Training, arena),
-            new SequenceScorer(backend, model.Model, plan.Training, arena), optimizer, reference)
+        Tensor lossScratch = plan.Training.LossScratchIsElsewhere ? model.Parameters.FreeUntilBackward : default;
+        var trainer = new MixedPolicyTrainer(config, model, new RolloutCollector(config, model, engine, reward, verifier),
+            new PolicyUpdater(backend, model.Model, plan.Training, arena, lossScratch),
+            new SequenceScorer(backend, model.Model, plan.Training, arena, lossScratch), optimizer, reference)
         {
             PeakOperations = backend.MeasureArithmetic(dtype),
         };

@@ -78,7 +78,7 @@ public interface ILinear
     void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight);
 
     /// <summary>dW += dyᵀ·x and db += Σ_t dy[t, :], both over ascending t.</summary>
-    /// <param name="dWeight">[N, K] F32 +=.</param>
+    /// <param name="dWeight">[N, K] F32 +=; or, where the activations are Bf16, Bf16 =: the same chain from zero, rounded once.</param>
     /// <param name="dBias">[N] F32 +=, or absent.</param>
     /// <param name="dy">[T, N].</param>
     /// <param name="x">[T, K], the dtype of dy.</param>
@@ -167,23 +167,29 @@ public sealed class LinearReference : ILinear
         string? problem =
             !Checks.IsFloat(x) ? "x must be f32 or bf16 [T, K]" :
             !Checks.IsFloat(dy) || !Checks.IsMatrix(dy, x.DType, x.D0, dy.RowLength) ? "dy must be [T, N] of the dtype of x" :
-            !Checks.IsMatrix(dWeight, DType.F32, dy.RowLength, x.RowLength) ? "dWeight must be f32 [N, K]" :
+            !Checks.IsMatrix(dWeight, dy.RowLength, x.RowLength) || (dWeight.DType != DType.F32 && x.DType != DType.Bf16)
+                ? "dWeight must be [N, K], f32 or, of bf16 activations, bf16" :
             dBias.Exists && !Checks.IsVector(dBias, DType.F32, dy.RowLength) ? "dBias must be f32 [N]" : null;
         if (problem is not null)
             throw Checks.Failure("Linear.BackwardWeight", problem, ("dWeight", dWeight), ("dBias", dBias), ("dy", dy), ("x", x));
 
         (int rows, int n, int k) = ((int)x.D0, (int)dy.RowLength, (int)x.RowLength);
         FloatSpan gradient = new(dy), input = new(x);
-        Span<float> weightSum = dWeight.AsSpan<float>(), biasSum = dBias.AsSpan<float>(), inputBuffer = _first.Take(k);
-        for (int t = 0; t < rows; t++)
+        FloatSpan result = new(dWeight);
+        bool adds = dWeight.DType == DType.F32;
+        Span<float> biasSum = dBias.AsSpan<float>(), inputBuffer = _first.Take(k), sum = _second.Take(k);
+        for (int j = 0; j < n; j++)
         {
-            ReadOnlySpan<float> inputRow = input.Read(t * k, k, inputBuffer);
-            for (int j = 0; j < n; j++)
+            if (adds) result.Read(j * k, k, sum).CopyTo(sum);
+            else sum.Clear();
+            for (int t = 0; t < rows; t++)
             {
                 float value = gradient[(t * n) + j];
-                AddScaled(weightSum.Slice(j * k, k), value, inputRow);
+                AddScaled(sum, value, input.Read(t * k, k, inputBuffer));
                 if (dBias.Exists) biasSum[j] += value;
             }
+
+            result.Write(j * k, sum);
         }
     }
 

@@ -28,7 +28,7 @@ public sealed class BenchmarkTests
     [Test]
     public void A_training_step_counts_six_operations_for_each_parameter_and_token()
     {
-        BenchmarkReport report = TrainingBenchmark.Run(Size, 20, Options("cpu"));
+        BenchmarkReport report = TrainingBenchmark.Run(Size, 20, GradientStorage.F32, Options("cpu"));
         Assert.That((report.Tokens, report.Seconds.Count), Is.EqualTo((54, 3)));
         Assert.That(report.Operations, Is.EqualTo(6.0 * 54 * report.Parameters));
         Assert.That(report.Seconds, Is.All.GreaterThan(0));

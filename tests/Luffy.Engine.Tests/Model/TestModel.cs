@@ -10,16 +10,27 @@ public sealed class TestModel : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
 
-    public TestModel(IBackend backend, TransformerConfig config, DType dtype, bool recompute = false, int tokens = 256, int maxLength = 64)
+    public TestModel(IBackend backend, TransformerConfig config, DType dtype, bool recompute = false, int tokens = 256, int maxLength = 64,
+        DType gradientDType = DType.F32)
     {
         (Backend, Config) = (backend, config);
-        Parameters = Own(new ParameterSet(backend, new ParameterLayout(config), dtype, ParameterUse.Training));
+        Parameters = Own(new ParameterSet(backend, new ParameterLayout(config), dtype, ParameterUse.Training, gradientDType));
         Model = Own(new TransformerModel(backend, config, maxLength));
         Plan = new ActivationPlan(backend, config, dtype,
-            new ActivationShape { Tokens = tokens, Sequences = 64, MaxLength = maxLength, OutputRows = tokens, Training = true, Recompute = recompute });
+            new ActivationShape
+            {
+                Tokens = tokens,
+                Sequences = 64,
+                MaxLength = maxLength,
+                OutputRows = tokens,
+                Training = true,
+                Recompute = recompute,
+                LossScratchElsewhere = ParameterSet.FreeUntilBackwardBytes(Parameters.Layout, gradientDType),
+            });
         DeviceBuffer arena = Own(backend.Allocate("activations", Plan.Bytes));
-        Updater = new PolicyUpdater(backend, Model, Plan, arena);
-        Scorer = new SequenceScorer(backend, Model, Plan, arena);
+        Tensor lossScratch = Plan.LossScratchIsElsewhere ? Parameters.FreeUntilBackward : default;
+        Updater = new PolicyUpdater(backend, Model, Plan, arena, lossScratch);
+        Scorer = new SequenceScorer(backend, Model, Plan, arena, lossScratch);
     }
 
     public IBackend Backend { get; }
@@ -30,9 +41,10 @@ public sealed class TestModel : IDisposable
     public PolicyUpdater Updater { get; }
     public SequenceScorer Scorer { get; }
 
-    public static TestModel Load(IBackend backend, ModelFixture fixture, DType dtype, bool recompute = false, int tokens = 256)
+    public static TestModel Load(IBackend backend, ModelFixture fixture, DType dtype, bool recompute = false, int tokens = 256,
+        DType gradientDType = DType.F32)
     {
-        var model = new TestModel(backend, TransformerConfig.Load(fixture.ModelDirectory), dtype, recompute, tokens);
+        var model = new TestModel(backend, TransformerConfig.Load(fixture.ModelDirectory), dtype, recompute, tokens, gradientDType: gradientDType);
         ModelWeights.Load(model.Parameters, fixture.ModelDirectory);
         return model;
     }

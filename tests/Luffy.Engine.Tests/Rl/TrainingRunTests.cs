@@ -39,11 +39,12 @@ public sealed class TrainingRunTests
     [TearDown]
     public void Clean() => Directory.Delete(_folder, true);
 
-    [TestCase("f32")]
-    [TestCase("bf16")]
-    public void A_resumed_run_ends_in_the_same_bytes(string dtype)
+    [TestCase("f32", "f32")]
+    [TestCase("bf16", "f32")]
+    [TestCase("bf16", "bf16")]
+    public void A_resumed_run_ends_in_the_same_bytes(string dtype, string gradients)
     {
-        string[] settings = [$"dtype={dtype}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
+        string[] settings = [$"dtype={dtype}", $"gradient_dtype={gradients}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
         Execute("whole", settings);
         string expected = Path.Combine(_folder, "whole", "checkpoints", "step-000004");
 
@@ -96,6 +97,11 @@ public sealed class TrainingRunTests
         Assert.That((sources.Count(s => s == "on"), sources.Count(s => s == "off")), Is.EqualTo((on, off)));
         Assert.That(File.Exists(Path.Combine(run, "summary.json")), Is.True);
     }
+
+    [TestCase("dtype=f32", "dtype: bf16")]
+    [TestCase("tokens_per_micro_batch=64", "tokens_per_micro_batch")]
+    public void Rounded_gradients_are_refused_where_they_cannot_be(string setting, string named) => Assert.That(
+        () => Execute("refused", ["dtype=bf16", "gradient_dtype=bf16", setting]), Throws.TypeOf<LuffyException>().With.Message.Contains(named));
 
     [Test]
     public void Imitation_raises_the_probability_of_demonstrations()
