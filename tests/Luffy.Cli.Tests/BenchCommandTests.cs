@@ -23,6 +23,15 @@ public sealed class BenchCommandTests
     }
 
     [Test]
+    public async Task Kernels_are_an_array()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("", "bench", "kernels", "--filter", "rope", "--dtype", "f32", "--repeat", "1", "--backend", "cpu", "--json");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement.GetProperty("kernels").EnumerateArray().Single().GetProperty("operation").GetString(), Is.EqualTo("rope"));
+    }
+
+    [Test]
     public async Task Without_json_there_are_a_few_lines()
     {
         (int code, string output, _) = await Shell.RunAsync("", "bench", "prefill", "--size", "tiny", "--prompt", "4", "--warmup", "0", "--repeat", "1", "--backend", "cpu");

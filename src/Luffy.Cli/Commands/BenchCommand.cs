@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.Text.Json.Nodes;
 using Luffy.Engine.Benchmarks;
+using Luffy.Engine.Benchmarks.Kernels;
 using Luffy.Engine.Configuration;
 
 namespace Luffy.Cli.Commands;
@@ -17,6 +19,7 @@ internal static class BenchCommand
             Train(streams),
             Rollout(streams),
             Prefill(streams),
+            Kernels(streams),
         };
 
     private static Command Train(Streams streams)
@@ -31,7 +34,7 @@ internal static class BenchCommand
         var command = new Command("train", "A whole optimiser step: forward, LUFFY loss, backward, clip, AdamW; every 8th row a demonstration. " +
             "GFLOP/s count 6 operations for each parameter and token")
         { size, rows, length, microBatch, recompute, gradients };
-        return Finish(command, streams, parsed => TrainingBenchmark.Run(BenchmarkSize.Find(parsed.GetRequiredValue(size)).With(parsed.GetValue(rows), parsed.GetValue(length)),
+        return FinishModel(command, streams, parsed => TrainingBenchmark.Run(BenchmarkSize.Find(parsed.GetRequiredValue(size)).With(parsed.GetValue(rows), parsed.GetValue(length)),
             parsed.GetValue(microBatch), Enum.Parse<GradientStorage>(parsed.GetRequiredValue(gradients), ignoreCase: true), Options(parsed, parsed.GetValue(recompute))));
     }
 
@@ -43,7 +46,7 @@ internal static class BenchCommand
         var command = new Command("rollout", "Decoding of distinct prompts without a stop token: new tokens over the time of the decoding steps, prefill left out. " +
             "GFLOP/s count 2 operations for each parameter and token")
         { size, batch, prompt, fresh };
-        return Finish(command, streams, parsed => GenerationBenchmark.Decode(BenchmarkSize.Find(parsed.GetRequiredValue(size)), parsed.GetValue(batch), parsed.GetValue(prompt),
+        return FinishModel(command, streams, parsed => GenerationBenchmark.Decode(BenchmarkSize.Find(parsed.GetRequiredValue(size)), parsed.GetValue(batch), parsed.GetValue(prompt),
             parsed.GetValue(fresh), Options(parsed, false)));
     }
 
@@ -54,20 +57,41 @@ internal static class BenchCommand
         var command = new Command("prefill", "The tokens of one prompt over the time to its first logits. " +
             "GFLOP/s count 2 operations for each parameter and token, the head for the last token alone")
         { size, prompt };
-        return Finish(command, streams, parsed => GenerationBenchmark.Prefill(BenchmarkSize.Find(parsed.GetRequiredValue(size)), parsed.GetValue(prompt), Options(parsed, false)));
+        return FinishModel(command, streams, parsed => GenerationBenchmark.Prefill(BenchmarkSize.Find(parsed.GetRequiredValue(size)), parsed.GetValue(prompt), Options(parsed, false)));
     }
 
-    private static Command Finish(Command command, Streams streams, Func<ParseResult, BenchmarkReport> measure)
+    private static Command Kernels(Streams streams)
+    {
+        var filter = new Option<string>("--filter") { Description = "Only kernels whose name holds this, as 'linear forward 1024' or 'bf16'", HelpName = "TEXT", DefaultValueFactory = _ => "" };
+        Option<int> repeat = CommonOptions.Whole("--repeat", "Groups of calls, of a hundredth of a second each; the median is printed", 9, 1);
+        var command = new Command("kernels", "Each operation at the shapes of training and decoding; --dtype auto measures both storage types") { filter, repeat };
+        return Finish(command, streams, parsed =>
+        {
+            KernelBenchmark report = KernelBenchmark.Run(parsed.GetValue(filter)!, new BenchmarkOptions { Model = CommonOptions.Engine(parsed), Repeat = parsed.GetValue(repeat) });
+            return (report.ToJson(), report.Lines());
+        });
+    }
+
+    private static Command FinishModel(Command command, Streams streams, Func<ParseResult, BenchmarkReport> measure)
     {
         command.Add(Warmup);
         command.Add(Repeat);
+        return Finish(command, streams, parsed =>
+        {
+            BenchmarkReport report = measure(parsed);
+            return (report.ToJson(), report.Lines());
+        });
+    }
+
+    private static Command Finish(Command command, Streams streams, Func<ParseResult, (JsonObject Json, IEnumerable<string> Lines)> measure)
+    {
         command.Add(CommonOptions.Json);
         CommonOptions.AddEngine(command);
         command.SetAction(parsed =>
         {
-            BenchmarkReport report = measure(parsed);
-            if (parsed.GetValue(CommonOptions.Json)) streams.Out.WriteLine(report.ToJson().ToJsonString(CommonOptions.JsonFormat));
-            else foreach (string line in report.Lines()) streams.Out.WriteLine(line);
+            (JsonObject json, IEnumerable<string> lines) = measure(parsed);
+            if (parsed.GetValue(CommonOptions.Json)) streams.Out.WriteLine(json.ToJsonString(CommonOptions.JsonFormat));
+            else foreach (string line in lines) streams.Out.WriteLine(line);
         });
         return command;
     }

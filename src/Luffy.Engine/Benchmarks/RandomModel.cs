@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Luffy.Engine.Model;
 using Luffy.Kernels;
 
@@ -22,7 +21,7 @@ public sealed class RandomModel(ulong seed)
         foreach (Parameter p in parameters.Layout.All)
         {
             float mean = norms.Contains(p) ? 1 : 0;
-            ModelWeights.Write(parameters, ParameterKind.Weight, p, new CheckpointTensor(p.Name, 0, p.Rows), (_, values) => Draw(values, mean));
+            ModelWeights.Write(parameters, ParameterKind.Weight, p, new CheckpointTensor(p.Name, 0, p.Rows), (_, values) => Uniform(values, HalfWidth, mean));
         }
     }
 
@@ -34,20 +33,19 @@ public sealed class RandomModel(ulong seed)
         return ids;
     }
 
-    // Two values of 24 bits a draw.
-    private void Draw(Span<float> values, float mean)
+    /// <summary>Values between mean − halfWidth and mean + halfWidth.</summary>
+    public void Uniform(Span<float> values, float halfWidth, float mean = 0)
     {
-        Span<ulong> pairs = MemoryMarshal.Cast<float, ulong>(values);
-        const float Scale = 2 * HalfWidth / (1 << 24);
-        float low = mean - HalfWidth;
-        for (int i = 0; i < pairs.Length; i++)
+        float scale = 2 * halfWidth / (1 << 24), low = mean - halfWidth;
+        // Two values of 24 bits a draw.
+        for (int i = 0; i + 1 < values.Length; i += 2)
         {
             ulong bits = Next();
-            values[2 * i] = low + ((bits >> 40) * Scale);
-            values[(2 * i) + 1] = low + ((bits & 0xFFFFFF) * Scale);
+            values[i] = low + ((bits >> 40) * scale);
+            values[i + 1] = low + ((bits & 0xFFFFFF) * scale);
         }
 
-        if (values.Length % 2 == 1) values[^1] = low + ((Next() >> 40) * Scale);
+        if (values.Length % 2 == 1) values[^1] = low + ((Next() >> 40) * scale);
     }
 
     // SplitMix64.
