@@ -26,6 +26,14 @@ struct AttentionArguments {
     int64_t table_stride;
 };
 
+// What the backward pass reads and writes beyond the forward pass's arguments.
+struct AttentionGradients {
+    void* d_qkv;
+    const void* dy;
+    const void* y;
+    const float* log_sum_exp;
+};
+
 struct PolicyArguments {
     void* d_hidden; // null for log-probs alone, and then d_head and the inputs of the objective are too
     float* d_head;
@@ -102,9 +110,9 @@ struct Kernels {
 
     // Attention
     void (*attention_forward[2])(const Runtime&, void* y, float* log_sum_exp, const AttentionArguments&);
-    int64_t (*attention_backward_scratch)(int64_t max_length, const lf_attention_shape&); // of one thread
-    void (*attention_backward[2])(const Runtime&, void* d_qkv, const void* dy, const void* y, const float* log_sum_exp,
-                                  const AttentionArguments&, char* scratch, int64_t scratch_stride);
+    int64_t (*attention_backward_scratch[2])(int64_t max_length, const lf_attention_shape&); // of one thread
+    void (*attention_backward[2])(const Runtime&, const AttentionGradients&, const AttentionArguments&, char* scratch,
+                                  int64_t scratch_stride);
     int64_t (*attention_page_bytes[2])(const lf_attention_shape&); // of one page of the cache
     void (*attention_store[2])(const Runtime&, void* cache, const void* qkv, const int32_t* slots, int64_t tokens,
                                const lf_attention_shape&);

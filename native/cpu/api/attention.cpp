@@ -68,11 +68,12 @@ lf_status forward(lf_context* context, const lf_tensor* y, const lf_tensor* log_
 }
 
 int64_t backward_scratch_bytes(lf_context* context, int64_t tokens, int64_t max_length, const lf_attention_shape* shape,
-                               int32_t) {
+                               int32_t dtype) {
     const char* problem = shape_problem(shape);
     if (problem == nullptr && (tokens < 0 || max_length < 0)) problem = "tokens and maxLength must not be negative";
+    if (problem == nullptr && dtype != LF_F32 && dtype != LF_BF16) problem = "attention takes f32 or bf16";
     if (problem != nullptr) return -fail(LF_INVALID_ARGUMENT, std::string(problem) + "; " + describe(shape));
-    return context->runtime.threads * context->kernels->attention_backward_scratch(max_length, *shape);
+    return context->runtime.threads * context->kernels->attention_backward_scratch[dtype](max_length, *shape);
 }
 
 lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor* dy, const lf_tensor* y,
@@ -96,7 +97,7 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
             int64_t longest = 0;
             for (int64_t s = 0; s + 1 < length(sequence_starts); s++)
                 longest = starts[s + 1] - starts[s] > longest ? starts[s + 1] - starts[s] : longest;
-            each = context->kernels->attention_backward_scratch(longest, *shape);
+            each = context->kernels->attention_backward_scratch[qkv->dtype](longest, *shape);
             if (!is_bytes(scratch, each * context->runtime.threads)) problem = "scratch is too small";
         }
         if (problem != nullptr) {
@@ -109,7 +110,7 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
                                                                           {"scratch", scratch}});
         }
         context->kernels->attention_backward[qkv->dtype](
-            context->runtime, d_qkv->data, dy->data, y->data, static_cast<const float*>(log_sum_exp->data),
+            context->runtime, {d_qkv->data, dy->data, y->data, static_cast<const float*>(log_sum_exp->data)},
             packed_arguments(qkv, sequence_starts, shape), static_cast<char*>(data_or_null(scratch)), each);
         return LF_OK;
     });
@@ -127,9 +128,10 @@ lf_status store_key_value(lf_context* context, const lf_tensor* cache, const lf_
     return guarded([&] {
         const char* problem = qkv_problem(qkv, shape);
         if (problem == nullptr) {
-            problem = pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype)) ? "cache is too small for its pages"
-                      : !is_vector(slots, LF_I32, qkv->dim[0])                             ? "slots must be i32 [T]"
-                                                                                           : nullptr;
+            problem = pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype))
+                          ? "cache is too small for its pages"
+                      : !is_vector(slots, LF_I32, qkv->dim[0]) ? "slots must be i32 [T]"
+                                                               : nullptr;
         }
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; " + std::to_string(pages) + " pages, " + describe(shape),
@@ -147,8 +149,9 @@ lf_status copy_pages(lf_context* context, const lf_tensor* cache, const lf_tenso
     return guarded([&] {
         const char* problem = shape_problem(shape);
         if (problem == nullptr) {
-            problem = dtype != LF_F32 && dtype != LF_BF16                               ? "a cache has pages of f32 or bf16"
-                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, dtype)) ? "cache is too small for its pages"
+            problem = dtype != LF_F32 && dtype != LF_BF16 ? "a cache has pages of f32 or bf16"
+                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, dtype))
+                          ? "cache is too small for its pages"
                       : !is_of(copies, LF_I32) || (row_length(copies) != 2 && length(copies) != 0) ? "copies must be i32 [n, 2]"
                                                                                                    : nullptr;
         }
@@ -171,9 +174,10 @@ lf_status forward_paged(lf_context* context, const lf_tensor* y, const lf_tensor
         if (problem == nullptr) {
             problem = !is_matrix(y, qkv->dtype, qkv->dim[0], int64_t{shape->heads} * shape->head_dim)
                           ? "y must be [T, Heads, D] of the dtype of qkv"
-                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype)) ? "cache is too small for its pages"
-                      : !is_starts(query_starts)                                             ? "queryStarts must be i32 [S + 1]"
-                      : !is_vector(context_lengths, LF_I32, length(query_starts) - 1)        ? "contextLengths must be i32 [S]"
+                      : pages < 0 || !is_bytes(cache, pages * page_bytes(context, shape, qkv->dtype))
+                          ? "cache is too small for its pages"
+                      : !is_starts(query_starts)                                      ? "queryStarts must be i32 [S + 1]"
+                      : !is_vector(context_lengths, LF_I32, length(query_starts) - 1) ? "contextLengths must be i32 [S]"
                       : !is_of(page_table, LF_I32) || page_table->dim[0] != length(context_lengths)
                           ? "pageTable must be i32 [S, P]"
                           : nullptr;

@@ -13,7 +13,6 @@
 #include "attention/tiles.inl"
 #include "attention/cache.inl"
 #include "attention/forward.inl"
-#include "attention/products.inl"
 #include "attention/backward.inl"
 #include "log_sum_exp.inl"
 #include "policy_loss.inl"
@@ -38,7 +37,6 @@ constexpr Kernels make_kernels(const char* isa) {
     k.embedding_backward[LF_F32][LF_BF16] = embedding_backward<float, bf16>;
     k.embedding_backward[LF_BF16][LF_BF16] = embedding_backward<bf16, bf16>;
     k.linear_workspace_bytes = linear_workspace_bytes;
-    k.attention_backward_scratch = attention_backward_scratch;
     k.attention_copy_pages = attention_copy_pages;
     k.attention_workspace_bytes = attention_workspace_bytes;
     k.sampling_scratch = sampling_scratch;
@@ -60,6 +58,7 @@ constexpr Kernels make_kernels(const char* isa) {
     by_storage(k.rms_norm_backward, rms_norm_backward<float>, rms_norm_backward<bf16>);
     by_storage(k.rope, rope<float>, rope<bf16>);
     by_storage(k.attention_forward, attention_forward<float>, attention_forward<bf16>);
+    by_storage(k.attention_backward_scratch, attention_backward_scratch<float>, attention_backward_scratch<bf16>);
     by_storage(k.attention_backward, attention_backward<float>, attention_backward<bf16>);
     by_storage(k.attention_page_bytes, attention_page_bytes<float>, attention_page_bytes<bf16>);
     by_storage(k.attention_store, attention_store<float>, attention_store<bf16>);

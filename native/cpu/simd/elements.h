@@ -71,6 +71,12 @@ struct PairElement {
     static void store_elements(float* to, Vector x) {
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(x)));
     }
+    // Lane i = (even[i], odd[i]).
+    static Vector join(Vector even, Vector odd) {
+        const __m512i halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(odd, even));
+        const __m512i order = _mm512_or_si512(lanes(), shift_left<16>(add(lanes(), broadcast(int32_t{16}))));
+        return as_floats(_mm512_permutexvar_epi16(order, halves));
+    }
     // (low, high) becomes (low, 0).
     static Vector first_of_pair(Vector x) { return as_floats(shift_right<16>(shift_left<16>(bits_of(x)))); }
 };
