@@ -17,6 +17,11 @@ struct F32Element {
     }
     // Lane i = unit (low[i], high[i]).
     template <class P> static Vector load_column(const float* low, const float*, P part) { return load(low, part); }
+    // The same of 2·W lanes, to memory.
+    template <class Out> static void copy_columns(Out* out, const float* low, const float*) {
+        store(out, load(low));
+        store(out + W, load(low + W));
+    }
     // W lines of W elements to W units of a panel, `width` apart; the first `lines` of them.
     static void store_lines(float* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
         for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
@@ -40,6 +45,11 @@ struct WidenedElement {
             store(p, x, Part{elements});
     }
     template <class P> static Vector load_column(const bf16* low, const bf16*, P part) { return load(low, part); }
+    // The same of 2·W lanes, to memory.
+    template <class Out> static void copy_columns(Out* out, const bf16* low, const bf16*) {
+        store(out, load(low));
+        store(out + W, load(low + W));
+    }
     static void store_lines(bf16* panel, int64_t width, const Vector (&rows)[W], int64_t lines) {
         for (int64_t i = 0; i < lines; i++) store(panel + i * width, rows[i]);
     }
@@ -59,6 +69,11 @@ struct PairElement {
     static Vector load_units(const bf16* p, int elements) { return load_pairs(p, elements); }
     template <class P> static Vector load_column(const bf16* low, const bf16* high, P part) {
         return interleave(low, high, part);
+    }
+    template <class Out> static void copy_columns(Out* out, const bf16* low, const bf16* high) {
+        const Vector a = load_pairs(low, 2 * W), b = high == nullptr ? zero() : load_pairs(high, 2 * W);
+        store(out, interleave_low(a, b));
+        store(out + W, interleave_high(a, b));
     }
     static void store_units(bf16* p, Vector x, int elements) { store_pairs(p, x, elements); }
     // W lines of 2·W elements to W / 2 units of 2·W columns.

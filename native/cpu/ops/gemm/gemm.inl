@@ -11,8 +11,9 @@
 constexpr int64_t block_units = 512;      // of k, at most, where sums wait in memory for the next
 constexpr int64_t block_columns = 256;    // of a block of B that is block_units long; a shorter one has more
 constexpr int64_t block_rows = 512;       // rows whose unfinished sums wait in memory, where C itself cannot hold them
-constexpr int64_t group_tiles = 4;        // tiles packed together where rows of A lie side by side, sharing cache lines
+constexpr int64_t group_tiles = 5;        // tiles packed together where rows of A lie side by side, sharing cache lines
 constexpr int64_t streamed_units = 32768; // units of panels at a time where few rows leave B to memory's pace
+constexpr double alone_work = 2e5;        // multiply-adds that are done before a second thread has begun
 
 constexpr int64_t gemm_workspace_bytes =
     static_cast<int64_t>(sizeof(float)) *
@@ -68,6 +69,10 @@ template <class E> class GemmRegion {
             columns = block_units * block_columns / length;
         columns = columns / panel_width * panel_width;
         if (columns < 2 * panel_width) columns = 2 * panel_width;
+        // Few rows are packed once for all of them.
+        const int64_t row_tiles = (m1 - m0 + tile_rows - 1) / tile_rows;
+        holds_rows = !is_one_tile && p.packed != nullptr && k_blocks == 1 && m1 - m0 <= few_rows && row_tiles <= group_tiles;
+        if (holds_rows) pack_tiles(m0, m1 - m0, row_tiles, 0, row_tiles, 0, all_units);
         const int64_t n_blocks = (n1 - n0 + columns - 1) / columns;
         for (int64_t j = 0; j < n_blocks; j++) {
             const int64_t panels = panels_of(n1 - n0);
@@ -106,10 +111,10 @@ template <class E> class GemmRegion {
         } else {
             pack_block(n0, panels, u0, units);
         }
-        const int64_t tiles = (rows + tile_rows - 1) / tile_rows, group = p.a_k_major ? group_tiles : 1;
+        const int64_t tiles = (rows + tile_rows - 1) / tile_rows, group = p.a_k_major || holds_rows ? group_tiles : 1;
         for (int64_t first = 0; first < tiles; first += group) {
             const int64_t last = smaller(first + group, tiles);
-            pack_tiles(m0, rows, tiles, first, last, u0, units);
+            if (!holds_rows) pack_tiles(m0, rows, tiles, first, last, u0, units);
             if (last < tiles)
                 prefetch_tiles(m0, rows, tiles, last, smaller(last + group, tiles), u0, units);
             else if (u0 + units < all_units)
@@ -177,7 +182,8 @@ template <class E> class GemmRegion {
                 const int pitch = tile_pitch(static_cast<int>(count));
                 float* tile = a_tiles + (t - first) * tile_size(units) + k / E::step * pitch;
                 if (p.a_k_major)
-                    pack_columns<E>(tile, pitch, p.a + (k0 + k) * p.lda + m, p.lda, count, smaller(elements - k, step));
+                    pack_columns<E>(tile, pitch, p.a + (k0 + k) * p.lda + m, p.lda, pitch == W ? smaller(p.m - m, W) : count,
+                                    smaller(elements - k, step));
                 else
                     pack_rows<E>(tile, pitch, p.a + m * p.lda + k0, p.lda, count, elements);
             }
@@ -253,6 +259,7 @@ template <class E> class GemmRegion {
     float* a_tiles;
     float* sums;
     int64_t all_units, k_step = 0;
+    bool holds_rows = false; // all of A's rows are packed already
     Prefetch ahead_a, ahead_b;
     alignas(64) float edge[tile_rows * panel_width]; // tile_rows x one panel, or few rows x several: never more
 };
@@ -261,25 +268,30 @@ template <class E> class GemmRegion {
 template <class E> void gemm(const Runtime& runtime, const GemmProblem<E>& problem) {
     if (problem.m <= 0 || problem.n <= 0) return;
     const int64_t tiles = (problem.m + tile_rows - 1) / tile_rows, panels = panels_of(problem.n);
+    const double work = static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k);
     // Shares that are worth it are cut finer than there are threads: one that the system interrupts then holds up the others
     // less.
-    const double work = static_cast<double>(problem.m) * static_cast<double>(problem.n) * static_cast<double>(problem.k);
-    const double worth = work / (2e7 * runtime.threads);
-    const int64_t shares = runtime.threads == 1 ? 1
-                                                : runtime.threads * static_cast<int64_t>(worth < 1   ? 1
-                                                                                         : worth > 4 ? 4
-                                                                                                     : worth);
-    // The grid whose largest share is smallest, counting what each share packs for itself; measured costs, in units of one
-    // multiply-add of a whole vector.
+    int64_t most = static_cast<int64_t>(work / 1e7);
+    if (most < runtime.threads) most = runtime.threads;
+    if (most > int64_t{8} * runtime.threads) most = int64_t{8} * runtime.threads;
+    if (runtime.threads == 1 || work < alone_work) most = 1;
+    // The grid that is done first, counting what each share packs for itself; measured costs, in units of one multiply-add of a
+    // whole vector.
     int64_t grid_rows = 1, grid_columns = 1;
     double best = 0;
-    for (int64_t columns = 1; columns <= shares && columns <= panels; columns++) {
-        const int64_t rows = shares / columns < tiles ? shares / columns : tiles;
-        const double height = static_cast<double>((tiles + rows - 1) / rows) * tile_rows;
-        const double width = static_cast<double>((panels + columns - 1) / columns) * panel_width;
-        const double cost = height * width / W + (problem.packed == nullptr ? 0.5 * width : 0.0) +
-                            0.3 * height * ((width + block_columns - 1) / block_columns);
-        if (columns == 1 || cost < best) {
+    for (int64_t columns = 1; columns <= most && columns <= panels; columns++) {
+        for (int64_t rows = 1; rows * columns <= most && rows <= tiles; rows++) {
+            const double height = static_cast<double>((tiles + rows - 1) / rows) * tile_rows;
+            const double width = static_cast<double>((panels + columns - 1) / columns) * panel_width;
+            const double blocks = width <= block_columns ? 1 : width / block_columns;
+            const double share = height * width / W + height * 0.6 * blocks +
+                                 (problem.packed != nullptr             ? 0.0
+                                  : problem.packed_transpose != nullptr ? 0.5
+                                                                        : 0.25) *
+                                     width;
+            const double cost = share * static_cast<double>((rows * columns + runtime.threads - 1) / runtime.threads) *
+                                (1 + 0.04 * runtime.threads / static_cast<double>(rows * columns));
+            if (best > 0 && cost >= best) continue;
             best = cost;
             grid_rows = rows;
             grid_columns = columns;

@@ -49,6 +49,13 @@ void pack_rows(Out* out, int64_t pitch, const typename E::Storage* from, int64_t
 template <class E, int Width, class Out>
 void pack_strip(Out* out, const typename E::Storage* from, int64_t ld, bool k_major, int64_t lines, int64_t elements) {
     const int64_t units = units_of<E>(elements);
+    if (k_major && lines >= Width && Width == 2 * W) {
+        for (int64_t u = 0; u < units; u++) {
+            const typename E::Storage* low = from + u * E::step * ld;
+            E::copy_columns(out + u * Width, low, u * E::step + 1 < elements ? low + ld : nullptr);
+        }
+        return;
+    }
     for (int64_t first = 0; first < Width; first += W) {
         const int64_t count = smaller(lines - first, W);
         if (count <= 0) {
