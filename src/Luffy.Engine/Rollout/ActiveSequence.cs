@@ -16,6 +16,9 @@ internal sealed class ActiveSequence(int maxPages, int maxNewTokens)
     public int PageCount { get; set; }
     public int Generated { get; set; }
 
+    /// <summary>The id that goes through the model next: the last one drawn, or the prompt's last where none is drawn yet.</summary>
+    public int LastId { get; set; }
+
     public Completion Complete(FinishReason finish) =>
         new(Request, Sample, Ids[..Generated], LogProbs[..Generated], SampledLogProbs[..Generated], finish);
 }

@@ -5,9 +5,11 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rollout;
 
 /// <summary>
-/// Samples completions with continuous batching: as soon as a sequence ends, the next prompt takes its place. A prompt is prefilled once
-/// and its full pages are shared by its samples. Thanks to batch-invariant kernels and a generator keyed by (seed, prompt, sample,
-/// position), what is sampled depends neither on the batch size nor on the order of events.
+/// Samples completions with continuous batching: as soon as a sequence ends, the next sample takes its place, so that no row idles while
+/// one waits. A prompt is prefilled once, for as many of its samples as find a place; its pages are held until the others have started
+/// too. Such a late sample shares the pages before the prompt's last token and decodes that token again, for its first logits. Thanks to
+/// batch-invariant kernels and a generator keyed by (seed, prompt, sample, position), what is sampled depends neither on the batch size
+/// nor on the order of events.
 /// </summary>
 public sealed class RolloutEngine : IDisposable
 {
@@ -16,10 +18,13 @@ public sealed class RolloutEngine : IDisposable
     private readonly KvCache _cache;
     private readonly ActivationSet _activations;
     private readonly PagedKeys _keys;
+    private readonly HeldPrompt _held;
     private readonly Stack<ActiveSequence> _idle = new();
     private readonly List<ActiveSequence> _active;
     private readonly int[] _ids, _positions, _slots, _starts, _contexts, _pageTable, _outputs, _samplingKeys, _drawn, _copies;
     private readonly float[] _logProbs, _sampledLogProbs;
+    // True where the device's page table is not that of the active sequences as they stand.
+    private bool _rowsChanged;
 
     /// <summary>Prepares an engine in an arena that has room for <see cref="RolloutPlan.Activations"/>.</summary>
     public RolloutEngine(IBackend backend, TransformerModel model, DType dtype, RolloutPlan plan, DeviceBuffer arena)
@@ -29,6 +34,7 @@ public sealed class RolloutEngine : IDisposable
         _activations = new ActivationSet(plan.Activations(backend, model.Config, dtype), arena);
         _keys = new PagedKeys(backend, _cache, _activations);
         int batch = plan.Batch, tokens = plan.PrefillTokens, maxPages = _activations.Plan.PagesPerSequence;
+        _held = new HeldPrompt(_cache, maxPages);
         _active = new List<ActiveSequence>(batch);
         for (int i = 0; i < batch; i++) _idle.Push(new ActiveSequence(maxPages, plan.MaxNewTokens));
         (_ids, _positions, _slots) = (new int[tokens], new int[tokens], new int[tokens]);
@@ -55,14 +61,19 @@ public sealed class RolloutEngine : IDisposable
     {
         foreach (RolloutRequest r in requests) Check(r, options);
         var run = new RunState(parameters, requests, options, onCompletion, observer);
+        // Updates use the arena between two runs.
+        _rowsChanged = true;
         try
         {
             while (run.HasWaiting || _active.Count > 0)
             {
                 cancellation.ThrowIfCancellationRequested();
                 long begin = Stopwatch.GetTimestamp();
-                int prefilled = Admit(run), rows = _active.Count;
-                long admitted = Stopwatch.GetTimestamp();
+                int prefilled = 0;
+                // Again where a first token ends its completion at once.
+                while (run.HasWaiting && _idle.Count > 0) prefilled += Admit(run);
+                int rows = _active.Count;
+                long admitted = prefilled > 0 ? Stopwatch.GetTimestamp() : begin;
                 if (rows > 0) Decode(run);
                 Counters = new RolloutCounters(Counters.PrefillTokens + prefilled,
                     Counters.PrefillSeconds + (prefilled > 0 ? Stopwatch.GetElapsedTime(begin, admitted).TotalSeconds : 0),
@@ -74,6 +85,7 @@ public sealed class RolloutEngine : IDisposable
         {
             // After a cancellation the engine is whole again.
             for (int i = _active.Count - 1; i >= 0; i--) Retire(i);
+            _held.Release();
         }
     }
 
@@ -92,7 +104,8 @@ public sealed class RolloutEngine : IDisposable
 
     private void Check(RolloutRequest request, GenerationOptions options)
     {
-        int limit = request.MaxNewTokens > 0 ? request.MaxNewTokens : options.MaxNewTokens;
+        ArgumentOutOfRangeException.ThrowIfLessThan(request.Samples, 1);
+        int limit = LimitOf(request, options);
         if (request.PromptIds.Length == 0) throw new LuffyException("a prompt without tokens cannot be completed; give at least one token");
         if (request.PromptIds.Length > Plan.MaxPromptTokens || limit < 1 || limit > Plan.MaxNewTokens)
         {
@@ -108,84 +121,96 @@ public sealed class RolloutEngine : IDisposable
         }
     }
 
-    // Prefills as many waiting prompts as idle rows and the prefill budget allow; draws the first token of each of their samples.
-    // Returns how many prompt tokens.
+    private static int LimitOf(RolloutRequest request, GenerationOptions options) => request.MaxNewTokens > 0 ? request.MaxNewTokens : options.MaxNewTokens;
+
+    // Gives idle rows to waiting samples: first to those of the prompt that is held, then to as many further prompts as rows and the prefill
+    // budget allow, whose samples draw their first token here. Returns how many prompt tokens went through the model.
     private int Admit(RunState run)
     {
-        if (!run.HasWaiting) return 0;
-        int tokens = 0, sequences = 0, rows = 0, copies = 0, maxPages = _activations.Plan.PagesPerSequence;
-        int firstNew = _active.Count;
-        while (run.HasWaiting && sequences < Plan.Batch)
+        _rowsChanged = true;
+        if (_held.IsHeld) StartLate(run);
+        int tokens = 0, sequences = 0, copies = 0, maxPages = _activations.Plan.PagesPerSequence, firstNew = _active.Count;
+        while (run.HasWaiting && _idle.Count > 0)
         {
             RolloutRequest request = run.Requests[run.Next];
-            int length = request.PromptIds.Length, limit = request.MaxNewTokens > 0 ? request.MaxNewTokens : run.Options.MaxNewTokens;
-            int shared = length / IAttention.PageSize;
-            // A group enters whole, so that its prompt is prefilled once; only one larger than the batch is cut.
-            int count = Math.Min(request.Samples - run.NextSample, Plan.Batch);
-            if (count > _idle.Count || tokens + length > Plan.PrefillTokens) break;
-
-            var prompt = new ActiveSequence[count];
-            for (int n = 0; n < count; n++)
-            {
-                ActiveSequence s = _idle.Pop();
-                (s.Request, s.Sample, s.PromptKey) = (run.Next, request.FirstSample + run.NextSample + n, request.PromptKey);
-                (s.PromptLength, s.MaxNewTokens, s.Generated, s.PageCount) = (length, limit, 0, 0);
-                prompt[n] = s;
-            }
-
-            int promptPages = KvCache.PagesFor(length);
-            for (int page = 0; page < promptPages; page++)
-            {
-                bool full = page < shared;
-                int first = _cache.Take();
-                for (int n = 0; n < count; n++)
-                {
-                    int own = n == 0 ? first : full ? Shared(first) : _cache.Take();
-                    prompt[n].Pages[prompt[n].PageCount++] = own;
-                    // The prompt's last, part-filled page is written once and then copied: each sample goes on in its own.
-                    if (own != first) (_copies[2 * copies], _copies[(2 * copies++) + 1]) = (first, own);
-                }
-
-                _pageTable[(sequences * maxPages) + page] = first;
-            }
-
+            int length = request.PromptIds.Length;
+            if (tokens + length > Plan.PrefillTokens) break;
+            _held.Take(length);
+            _held.Pages.CopyTo(_pageTable.AsSpan(sequences * maxPages));
             _starts[sequences] = tokens;
             _contexts[sequences] = length;
             for (int i = 0; i < length; i++)
             {
                 _ids[tokens + i] = request.PromptIds[i];
                 _positions[tokens + i] = i;
-                _slots[tokens + i] = (_pageTable[(sequences * maxPages) + (i / IAttention.PageSize)] * IAttention.PageSize) + (i % IAttention.PageSize);
+                _slots[tokens + i] = Slot(_held.Pages, i);
             }
 
+            int count = Math.Min(request.Samples - run.NextSample, _idle.Count);
             for (int n = 0; n < count; n++)
             {
-                _outputs[rows++] = tokens + length - 1;
-                _active.Add(prompt[n]);
+                _outputs[_active.Count - firstNew] = tokens + length - 1;
+                ActiveSequence s = Start(run);
+                // The prompt's last, part-filled page is written once and then copied: each sample goes on in its own.
+                bool copy = n > 0 && length % IAttention.PageSize != 0;
+                _held.ShareWith(s, copy ? _held.Pages.Length - 1 : _held.Pages.Length);
+                if (copy) CopyLastPage(s, copies++);
             }
 
             tokens += length;
             sequences++;
-            run.Took(count);
+            if (run.NextSample == 0) _held.Release();
         }
 
-        if (sequences == 0)
-        {
-            if (_active.Count == 0) throw new InvalidOperationException("no sequence is active, and the next prompt cannot be admitted");
-            return 0;
-        }
-
+        if (sequences == 0) return 0;
+        int rows = _active.Count - firstNew;
         _starts[sequences] = tokens;
-        Forward(run, tokens, sequences, rows);
-        if (copies > 0)
-        {
-            Tensor pairs = _activations.PageCopies(copies);
-            _backend.Upload<int>(pairs, _copies.AsSpan(0, copies * 2));
-            _cache.CopyPages(pairs);
-        }
-
+        Forward(run, tokens, sequences, rows, rowsChanged: true);
+        CopyPages(copies);
         Draw(run, firstNew, rows);
         return tokens;
+    }
+
+    // Samples of the held prompt join the next decoding step with the prompt's last token. They share the pages before it; its own page they
+    // copy even where it is full, because they write that token again.
+    private void StartLate(RunState run)
+    {
+        int copies = 0;
+        while (_held.IsHeld && _idle.Count > 0)
+        {
+            ActiveSequence s = Start(run);
+            _held.ShareWith(s, _held.Pages.Length - 1);
+            CopyLastPage(s, copies++);
+            if (run.NextSample == 0) _held.Release();
+        }
+
+        CopyPages(copies);
+    }
+
+    private ActiveSequence Start(RunState run)
+    {
+        RolloutRequest request = run.Requests[run.Next];
+        ActiveSequence s = _idle.Pop();
+        (s.Request, s.Sample, s.PromptKey) = (run.Next, request.FirstSample + run.NextSample, request.PromptKey);
+        (s.PromptLength, s.MaxNewTokens, s.Generated) = (request.PromptIds.Length, LimitOf(request, run.Options), 0);
+        s.LastId = request.PromptIds[^1];
+        _active.Add(s);
+        run.TookSample();
+        return s;
+    }
+
+    private void CopyLastPage(ActiveSequence s, int index)
+    {
+        int own = s.Pages[s.PageCount++] = _cache.Take();
+        (_copies[2 * index], _copies[(2 * index) + 1]) = (_held.Pages[^1], own);
+    }
+
+    private void CopyPages(int copies)
+    {
+        if (copies == 0) return;
+        Tensor pairs = _activations.PageCopies(copies);
+        _backend.Upload<int>(pairs, _copies.AsSpan(0, copies * 2));
+        _cache.CopyPages(pairs);
     }
 
     private void Decode(RunState run)
@@ -195,32 +220,53 @@ public sealed class RolloutEngine : IDisposable
         {
             ActiveSequence s = _active[i];
             int position = s.PromptLength + s.Generated - 1;
-            if (position / IAttention.PageSize == s.PageCount) s.Pages[s.PageCount++] = _cache.Take();
-            _ids[i] = s.Ids[s.Generated - 1];
+            if (position / IAttention.PageSize == s.PageCount)
+            {
+                s.Pages[s.PageCount++] = _cache.Take();
+                _rowsChanged = true;
+            }
+
+            _ids[i] = s.LastId;
             _positions[i] = position;
-            _slots[i] = (s.Pages[position / IAttention.PageSize] * IAttention.PageSize) + (position % IAttention.PageSize);
-            _starts[i] = i;
+            _slots[i] = Slot(s.Pages, position);
             _contexts[i] = position + 1;
-            _outputs[i] = i;
-            s.Pages.AsSpan(0, s.PageCount).CopyTo(_pageTable.AsSpan(i * maxPages));
         }
 
-        _starts[rows] = rows;
-        Forward(run, rows, rows, rows);
+        if (_rowsChanged)
+        {
+            for (int i = 0; i < rows; i++)
+            {
+                (_starts[i], _outputs[i]) = (i, i);
+                _active[i].Pages.AsSpan(0, _active[i].PageCount).CopyTo(_pageTable.AsSpan(i * maxPages));
+            }
+
+            _starts[rows] = rows;
+        }
+
+        Forward(run, rows, rows, rows, _rowsChanged);
+        _rowsChanged = false;
         Draw(run, 0, rows);
     }
 
-    private void Forward(RunState run, int tokens, int sequences, int rows)
+    private static int Slot(ReadOnlySpan<int> pages, int position) =>
+        (pages[position / IAttention.PageSize] * IAttention.PageSize) + (position % IAttention.PageSize);
+
+    // Where the rows are those of the last step, the device has their layout still.
+    private void Forward(RunState run, int tokens, int sequences, int rows, bool rowsChanged)
     {
         ActivationSet a = _activations;
         a.SetSize(tokens, sequences, rows);
         _backend.Upload<int>(a.Ids, _ids.AsSpan(0, tokens));
         _backend.Upload<int>(a.Positions, _positions.AsSpan(0, tokens));
         _backend.Upload<int>(a.Slots, _slots.AsSpan(0, tokens));
-        _backend.Upload<int>(a.SequenceStarts, _starts.AsSpan(0, sequences + 1));
         _backend.Upload<int>(a.ContextLengths, _contexts.AsSpan(0, sequences));
-        _backend.Upload<int>(a.PageTable, _pageTable.AsSpan(0, sequences * a.Plan.PagesPerSequence));
-        _backend.Upload<int>(a.OutputIndices, _outputs.AsSpan(0, rows));
+        if (rowsChanged)
+        {
+            _backend.Upload<int>(a.SequenceStarts, _starts.AsSpan(0, sequences + 1));
+            _backend.Upload<int>(a.PageTable, _pageTable.AsSpan(0, sequences * a.Plan.PagesPerSequence));
+            _backend.Upload<int>(a.OutputIndices, _outputs.AsSpan(0, rows));
+        }
+
         _model.Forward(run.Parameters, a, _keys);
         _model.GatherOutputs(a);
         _backend.Linear.Forward(a.Logits, a.OutputHidden, run.Parameters.Matrix(run.Parameters.Layout.Head));
@@ -249,6 +295,7 @@ public sealed class RolloutEngine : IDisposable
             ActiveSequence s = _active[first + i];
             (s.Ids[s.Generated], s.LogProbs[s.Generated], s.SampledLogProbs[s.Generated]) = (_drawn[i], _logProbs[i], _sampledLogProbs[i]);
             s.Generated++;
+            s.LastId = _drawn[i];
             run.Observer?.Invoke(s.Request, s.Sample, _drawn[i]);
             bool stop = run.IsStop(_drawn[i]);
             if (!stop && s.Generated < s.MaxNewTokens) continue;
@@ -264,12 +311,7 @@ public sealed class RolloutEngine : IDisposable
         _active[index] = _active[^1];
         _active.RemoveAt(_active.Count - 1);
         _idle.Push(s);
-    }
-
-    private int Shared(int page)
-    {
-        _cache.Share(page);
-        return page;
+        _rowsChanged = true;
     }
 
     private sealed class RunState(ParameterSet parameters, IReadOnlyList<RolloutRequest> requests, GenerationOptions options, Action<Completion> onCompletion,
@@ -284,10 +326,9 @@ public sealed class RolloutEngine : IDisposable
         public int NextSample { get; private set; }
         public bool HasWaiting => Next < requests.Count;
 
-        public void Took(int samples)
+        public void TookSample()
         {
-            NextSample += samples;
-            if (NextSample < requests[Next].Samples) return;
+            if (++NextSample < requests[Next].Samples) return;
             (Next, NextSample) = (Next + 1, 0);
         }
 

@@ -15,8 +15,12 @@ public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewToken
     /// <summary>Longest context. The last token drawn is never read again.</summary>
     public int MaxLength { get; init; } = MaxPromptTokens + MaxNewTokens - 1;
 
-    /// <summary>Enough that every sequence of a full batch can grow to the end: nothing is ever evicted.</summary>
-    public int CachePages => Batch * KvCache.PagesFor(MaxLength);
+    /// <summary>
+    /// Enough that every sequence of a full batch can grow to the end, and a page more for a prompt whose samples have not all started: nothing
+    /// is ever evicted. One page is enough, because its samples share the pages before that one; and while none of them is active there
+    /// are at most <see cref="Batch"/> - 1 other sequences, because no later prompt starts before it.
+    /// </summary>
+    public int CachePages => (Batch * KvCache.PagesFor(MaxLength)) + 1;
 
     /// <summary>The activations of both phases; they share one set.</summary>
     public ActivationShape Shape => new()
