@@ -51,8 +51,10 @@ public sealed class AdamWTests(string backend, DType dtype) : OperationTests(bac
         const int rows = 45, columns = 131;
         float[] start = Inputs.Normal(1, DType.F32, rows * columns), gradient = Inputs.Normal(2, DType.Bf16, rows * columns);
         (float[] master, float[] m, float[] v) expected = Run(DType.F32, packed: false, DType.F32);
-        foreach ((DType storage, bool packed, DType gradients) in from s in (DType[])[DType.F32, DType.Bf16] from p in (bool[])[false, true]
-            from g in (DType[])[DType.F32, DType.Bf16] select (s, p, g))
+        foreach ((DType storage, bool packed, DType gradients) in from s in (DType[])[DType.F32, DType.Bf16]
+                                                                  from p in (bool[])[false, true]
+                                                                  from g in (DType[])[DType.F32, DType.Bf16]
+                                                                  select (s, p, g))
         {
             (float[] master, float[] m, float[] v) = Run(storage, packed, gradients);
             string what = $"{storage}, packed {packed}, gradient {gradients}: ";
