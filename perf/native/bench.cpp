@@ -279,6 +279,9 @@ int main(int count, char** arguments) {
         linear(dtype, 4096, 512, 512, true);
         for (int64_t rows : {1, 8, 32, 64}) linear(dtype, rows, 1536, 512, false);
         attention(dtype, 8, 2, 32, 16, 256);
+        attention(dtype, 8, 2, 64, 8, 512);
+        attention(dtype, 8, 2, 64, 64, 128);
+        attention(dtype, 8, 2, 64, 1, 8192);
         attention(dtype, 14, 2, 64, 2, 1024);
         loss(dtype, 2048, 256, 512);
         loss(dtype, 8192, 256, 512);

@@ -62,6 +62,8 @@ template <class T> struct KeyValueSource {
     const typename PageLayout<T>::Panel* pages; // of the head
     const int32_t* table;
     int64_t page_stride;
+
+    const typename PageLayout<T>::Panel* page_of(int64_t key) const { return pages + table[key / LF_PAGE_SIZE] * page_stride; }
 };
 
 template <class T> KeyValueSource<T> key_values(const AttentionArguments& a, int64_t sequence, int64_t kv_head) {

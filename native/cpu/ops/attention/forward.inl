@@ -28,24 +28,26 @@ template <class T> class AttentionForward {
         maximum = take(query_rows);
         sums = take(query_rows * W);
         limit = reinterpret_cast<int32_t*>(take(query_rows));
+        query_at = reinterpret_cast<int32_t*>(take(query_rows));
     }
 
     static constexpr int64_t workspace_bytes =
         static_cast<int64_t>(sizeof(float)) * ((2 * (query_rows + key_block) + 1) * max_head_dim +
-                                               2 * tile_row_count * key_block + tile_row_count + (2 + W) * query_rows);
+                                               2 * tile_row_count * key_block + tile_row_count + (3 + W) * query_rows);
 
     // Queries first … first + count − 1 (rows of the call) of heads h0 … h0 + heads − 1, all of one key-value head; the query of
     // row t sees keys 0 … t + offset. Rows of the tile are ordered by query and then by head.
     void run(const KeyValueSource<T>& source, T* y, float* log_sum_exp, int64_t first, int64_t count, int64_t offset, int64_t h0,
              int64_t heads) {
         const int64_t packed = packed_heads(a.shape) * d, rows = heads * count;
+        first_query = static_cast<const T*>(a.qkv) + first * packed + h0 * d;
+        int64_t row = 0;
         for (int64_t q = 0; q < count; q++) {
-            for (int64_t h = 0; h < heads; h++) {
-                const int64_t r = q * heads + h;
-                pack_row<E>(queries + r * unit_stride, static_cast<const T*>(a.qkv) + (first + q) * packed + (h0 + h) * d, d);
-                limit[r] = static_cast<int32_t>(first + q + offset + 1);
-                maximum[r] = -infinity;
-                store(sums + r * W, zero());
+            for (int64_t h = 0; h < heads; h++, row++) {
+                query_at[row] = static_cast<int32_t>(q * packed + h * d);
+                limit[row] = static_cast<int32_t>(first + q + offset + 1);
+                maximum[row] = -infinity;
+                store(sums + row * W, zero());
             }
         }
         for (int64_t i = 0; i < rows * width; i += W) store(output + i, zero());
@@ -67,17 +69,25 @@ template <class T> class AttentionForward {
                 const PageLayout<T> layout(a.shape);
                 const typename E::Panel *keys_at[block_panels], *values_at[block_panels];
                 for (int64_t i = 0; i * panel_keys < present; i++) {
-                    keys_at[i] = source.pages + source.table[start / LF_PAGE_SIZE + i] * source.page_stride;
+                    keys_at[i] = source.page_of(start + i * panel_keys);
                     values_at[i] = keys_at[i] + layout.value_offset;
                 }
+                prefetch_pages(source, layout, start + key_block, keys);
                 add_block(keys_at, values_at, begin, rows, start);
             }
         }
 
-        finish(y, log_sum_exp, first, rows, h0, heads);
+        finish(y, log_sum_exp, first, count, h0, heads);
     }
 
   private:
+    // The queries of the next rows come while these are worked on.
+    void load_queries(int64_t first, int count, int64_t rows) {
+        for (int64_t r = first; r < first + count; r++) pack_row<E>(queries + r * unit_stride, first_query + query_at[r], d);
+        for (int64_t r = first + count; r < rows && r < first + count + tile_row_count; r++)
+            prefetch_row(first_query + query_at[r]);
+    }
+
     void load_block(const KeyValueSource<T>& source, int64_t start, int64_t present, int64_t keys) {
         const int64_t next = keys < start + 2 * key_block ? keys : start + 2 * key_block;
         for (int64_t i = 0; i < present; i += panel_keys) {
@@ -98,6 +108,15 @@ template <class T> class AttentionForward {
             __builtin_prefetch(reinterpret_cast<const char*>(row) + byte, 0, 2);
     }
 
+    // Pages lie anywhere, and a few rows are done with a block sooner than the next one arrives.
+    void prefetch_pages(const KeyValueSource<T>& source, const PageLayout<T>& layout, int64_t start, int64_t keys) const {
+        const int64_t bytes = layout.head * static_cast<int64_t>(sizeof(typename E::Panel));
+        for (int64_t key = start; key < keys && key < start + key_block; key += panel_keys) {
+            const char* page = reinterpret_cast<const char*>(source.page_of(key));
+            for (int64_t byte = 0; byte < bytes; byte += 64) __builtin_prefetch(page + byte, 0, 2);
+        }
+    }
+
     int seen_keys(int64_t row, int64_t start) const {
         const int64_t seen = limit[row] - start;
         return static_cast<int>(seen < key_block ? seen : key_block);
@@ -107,6 +126,7 @@ template <class T> class AttentionForward {
     void add_block(const B* const* keys_at, const B* const* values_at, int64_t begin, int64_t rows, int64_t start) {
         for (int64_t r = begin; r < rows; r += tile_row_count) {
             const int count = static_cast<int>(rows - r < tile_row_count ? rows - r : tile_row_count);
+            if (start == 0) load_queries(r, count, rows);
             const int seen = (seen_keys(r + count - 1, start) + panel_keys - 1) / panel_keys;
             multiply_tile_panels<E>(scores, key_block, queries + r * unit_stride, unit_stride, count, keys_at, seen, units);
             weigh(r, count, start, seen);
@@ -196,28 +216,37 @@ template <class T> class AttentionForward {
         multiply_tile_lines<E, block_units, 1>(o, width, nullptr, weight, rows, Lines<float>{only, width}, 0, 1);
     }
 
-    void finish(T* y, float* log_sum_exp, int64_t first, int64_t rows, int64_t h0, int64_t heads) {
-        const int64_t y_stride = int64_t{a.shape.heads} * d;
-        for (int64_t r = 0; r < rows; r++) {
-            const float total = sum_lanes(load(sums + r * W));
-            const Vector inverse = broadcast(1.0f / total);
-            T* row = y + (first + r / heads) * y_stride + (h0 + r % heads) * d;
-            each_vector(d, [&](int64_t i, auto part) { store(row + i, mul(load(output + r * width + i), inverse), part); });
-            sums[r] = total; // every total lies behind what is still to be read
+    void finish(T* y, float* log_sum_exp, int64_t first, int64_t count, int64_t h0, int64_t heads) {
+        const int64_t rows = count * heads;
+        // Each total lies behind what is still to be read.
+        for (int64_t r = 0; r < rows; r++) sums[r] = sum_lanes(load(sums + r * W));
+        int64_t r = 0;
+        for (int64_t q = 0; q < count; q++) {
+            T* to = y + ((first + q) * a.shape.heads + h0) * d;
+            for (int64_t h = 0; h < heads; h++, r++) {
+                const Vector inverse = broadcast(1.0f / sums[r]);
+                const float* from = output + r * width;
+                each_vector(d, [&](int64_t i, auto part) { store(to + h * d + i, mul(load(from + i), inverse), part); });
+            }
         }
         if (log_sum_exp == nullptr) return;
         const Vector scale = broadcast(a.shape.scale);
-        each_vector(rows, [&](int64_t r, auto part) {
-            store(sums + r, fma(load(maximum + r, part), scale, log(load(sums + r, part))), part);
+        each_vector(rows, [&](int64_t i, auto part) {
+            store(sums + i, fma(load(maximum + i, part), scale, log(load(sums + i, part))), part);
         });
-        for (int64_t r = 0; r < rows; r++) log_sum_exp[(first + r / heads) * a.shape.heads + h0 + r % heads] = sums[r];
+        for (int64_t q = 0; q < count; q++) {
+            float* to = log_sum_exp + (first + q) * a.shape.heads + h0;
+            for (int64_t h = 0; h < heads; h++) to[h] = sums[q * heads + h];
+        }
     }
 
     const AttentionArguments& a;
     const int64_t d, units, unit_stride, width;
     const float to_power;
+    const T* first_query = nullptr;
     float *queries, *output, *panels, *lines, *half_line, *scores, *weights, *factors, *maximum, *sums;
-    int32_t* limit; // keys that each row sees, from the start of its sequence; ascending
+    int32_t* limit;    // keys that each row sees, from the start of its sequence; ascending
+    int32_t* query_at; // where each row's query lies from the first
 };
 
 // Where a sequence's queries are cut into tiles.
@@ -234,26 +263,29 @@ struct QueryTiles {
 
 template <class T> void attention_forward(const Runtime& runtime, void* y, float* log_sum_exp, const AttentionArguments& a) {
     const QueryTiles tiles(a.shape);
+    const int64_t kv_heads = a.shape.kv_heads, group = a.shape.heads / kv_heads;
+    const auto tiles_of = [&](int64_t s) { return tiles.count(a.query_starts[s + 1] - a.query_starts[s]); };
     int64_t total = 0;
-    for (int64_t s = 0; s < a.sequences; s++) total += tiles.count(a.query_starts[s + 1] - a.query_starts[s]);
-    const int64_t group = a.shape.heads / a.shape.kv_heads;
+    for (int64_t s = 0; s < a.sequences; s++) total += tiles_of(s);
+    // Decoding has many small tiles: several make a task.
+    const bool small = a.query_starts[a.sequences] <= a.sequences * tiles.queries_per_tile / 8;
+    const int64_t parts = small && total > int64_t{8} * runtime.threads ? int64_t{8} * runtime.threads : total;
     // From the end, where the long rows of a causal triangle are: the last task to finish is then a short one.
-    parallel(runtime, total * a.shape.kv_heads, [&](int64_t task, char* workspace) {
-        int64_t tile = total - 1 - task / a.shape.kv_heads, sequence = 0;
-        const int64_t kv_head = task % a.shape.kv_heads;
-        while (tile >= tiles.count(a.query_starts[sequence + 1] - a.query_starts[sequence])) {
-            tile -= tiles.count(a.query_starts[sequence + 1] - a.query_starts[sequence]);
-            sequence++;
-        }
-        const int64_t begin = a.query_starts[sequence], end = a.query_starts[sequence + 1];
-        const int64_t length = a.cache == nullptr ? end - begin : a.context_lengths[sequence];
-        const int64_t first = begin + tile * tiles.queries_per_tile;
-        const int64_t count = end - first < tiles.queries_per_tile ? end - first : tiles.queries_per_tile;
-        const KeyValueSource<T> source = key_values<T>(a, sequence, kv_head);
+    parallel(runtime, parts * kv_heads, [&](int64_t task, char* workspace) {
+        const int64_t part = parts - 1 - task / kv_heads, kv_head = task % kv_heads, end_tile = total * (part + 1) / parts;
+        int64_t tile = total * part / parts, left = end_tile - tile, sequence = 0;
         AttentionForward<T> attention(a, workspace);
-        for (int64_t h = 0; h < group; h += tiles.heads_per_tile) {
-            attention.run(source, static_cast<T*>(y), log_sum_exp, first, count, length - end, kv_head * group + h,
-                          group - h < tiles.heads_per_tile ? group - h : tiles.heads_per_tile);
+        for (; left > 0; tile++, left--) {
+            for (; tile >= tiles_of(sequence); sequence++) tile -= tiles_of(sequence);
+            const int64_t begin = a.query_starts[sequence], end = a.query_starts[sequence + 1];
+            const int64_t length = a.cache == nullptr ? end - begin : a.context_lengths[sequence];
+            const int64_t first = begin + tile * tiles.queries_per_tile;
+            const int64_t count = end - first < tiles.queries_per_tile ? end - first : tiles.queries_per_tile;
+            const KeyValueSource<T> source = key_values<T>(a, sequence, kv_head);
+            for (int64_t h = 0; h < group; h += tiles.heads_per_tile) {
+                attention.run(source, static_cast<T*>(y), log_sum_exp, first, count, length - end, kv_head * group + h,
+                              group - h < tiles.heads_per_tile ? group - h : tiles.heads_per_tile);
+            }
         }
     });
 }
