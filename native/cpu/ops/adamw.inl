@@ -40,6 +40,7 @@ void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* g
 // A strip of a packed weight is unpacked into the level-2 cache, updated row by row, and packed again: everything else streams
 // through in rows of this many elements.
 constexpr int64_t adamw_columns = 1024;
+constexpr int64_t adamw_stride = adamw_columns + 64; // no multiple of a page, lest rows share cache sets
 
 inline int16_t* remainders_at(const AdamWArguments& a, int64_t i) { return a.remainders == nullptr ? nullptr : a.remainders + i; }
 
@@ -57,16 +58,20 @@ template <class T, class G> void adamw_panel(const AdamWArguments& a, int64_t pa
                 const int64_t left = columns - unit * E::step;
                 const int elements = static_cast<int>(left < W * E::step ? left : W * E::step);
                 for (int64_t r = group; r < rows && r < group + W; r++)
-                    E::store_units(tile + r * adamw_columns + unit * E::step, lines[r - group], elements);
+                    E::store_units(tile + r * adamw_stride + unit * E::step, lines[r - group], elements);
             }
         }
+        typename E::Panel* strip = all + panel * units * panel_width + column / E::step * panel_width;
+        const int64_t strip_bytes = units_of<E>(columns) * panel_width * static_cast<int64_t>(sizeof(typename E::Panel));
         for (int64_t r = 0; r < rows; r++) {
+            // The strip that follows in memory is the next, and nobody else would fetch it in time.
+            for (int64_t byte = strip_bytes * r / rows / 64 * 64; byte < strip_bytes * (r + 1) / rows; byte += 64)
+                __builtin_prefetch(reinterpret_cast<const char*>(strip) + strip_bytes + byte, 1, 2);
             const int64_t at = (first_row + r) * a.columns + column;
-            adamw_range(tile + r * adamw_columns, remainders_at(a, at), a.m + at, a.v + at,
-                        static_cast<const G*>(a.gradient) + at, columns, c);
+            adamw_range(tile + r * adamw_stride, remainders_at(a, at), a.m + at, a.v + at, static_cast<const G*>(a.gradient) + at,
+                        columns, c);
         }
-        pack_strip<E, panel_width>(all + panel * units * panel_width + column / E::step * panel_width, tile, adamw_columns, false,
-                                   rows, columns);
+        pack_strip<E, panel_width>(strip, tile, adamw_stride, false, rows, columns);
     }
 }
 
@@ -79,7 +84,7 @@ template <class T, class G> void adamw_update(const Runtime& runtime, const Adam
         return;
     }
     parallel_ranges(runtime, panels_of(a.rows), 1 + 16384 / (a.columns * panel_width + 1), [&](int64_t first, int64_t last) {
-        alignas(64) T tile[panel_width * adamw_columns];
+        alignas(64) T tile[panel_width * adamw_stride];
         for (int64_t panel = first; panel < last; panel++) adamw_panel<T, G>(a, panel, tile, c);
     });
 }
