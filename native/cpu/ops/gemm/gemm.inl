@@ -53,7 +53,9 @@ template <class E> class GemmRegion {
         const bool is_one_tile = p.packed != nullptr && m1 - m0 <= tile_rows &&
                                  all_units * tile_pitch(static_cast<int>(m1 - m0)) <= group_tiles * block_units * W;
         // Blocks of k of nearly equal length, each beginning where a panel of lines may begin.
-        const int64_t k_blocks = is_one_tile || all_units <= block_units ? 1 : (all_units + block_units - 1) / block_units;
+        // Where rows of A lie side by side, both operands are read and packed at once and share the level-2 cache with sums.
+        const int64_t longest = p.a_k_major ? block_units / 2 : block_units;
+        const int64_t k_blocks = is_one_tile || all_units <= longest ? 1 : (all_units + longest - 1) / longest;
         k_step =
             k_blocks == 1 ? all_units : ((all_units + k_blocks - 1) / k_blocks + panel_width - 1) / panel_width * panel_width;
         // Sums of a rounded result that is not finished within one block of k wait in `sums`, so its rows come in blocks too.
@@ -129,8 +131,8 @@ template <class E> class GemmRegion {
                 for (int64_t j = 0; j < panels;) {
                     const bool wide = j + together <= panels;
                     const int64_t now = wide ? together : 1;
-                    ahead_a.advance(share * now);
-                    ahead_b.advance(share_b * now);
+                    ahead_a.advance<2>(share * now);
+                    ahead_b.advance<2>(share_b * now);
                     const Place place{m0 + top, n0 + j * panel_width, top, j * panel_width, now * panel_width};
                     multiply(wide ? several : one, place, count, a_tiles + (t - first) * tile_size(units),
                              block + j * panel_stride, panel_stride, units, u0 == 0, u0 + units == all_units);
@@ -163,7 +165,7 @@ template <class E> class GemmRegion {
                           smaller(elements - k - some, strip_elements), p.ldb * element);
             const int64_t share = next.lines() / panels + 1;
             for (int64_t j = 0; j < panels; j++) {
-                next.advance(share);
+                next.advance<3>(share);
                 const int64_t n = n0 + j * panel_width;
                 pack_strip<E, panel_width>(b_block + j * panel_stride + k / E::step * panel_width, p.b + (k0 + k) * p.ldb + n,
                                            p.ldb, true, p.n - n, some);
@@ -176,7 +178,12 @@ template <class E> class GemmRegion {
     void pack_tiles(int64_t m0, int64_t rows, int64_t tiles, int64_t first, int64_t last, int64_t u0, int64_t units) {
         const int64_t k0 = u0 * E::step, elements = elements_of(u0, units);
         const int64_t step = p.a_k_major ? 2 * strip_elements : elements;
+        const int64_t top = m0 + rows * first / tiles, width = m0 + rows * last / tiles - top;
         for (int64_t k = 0; k < elements; k += step) {
+            if (p.a_k_major)
+                Prefetch(p.a + (k0 + k + step) * p.lda + top, width * element, smaller(elements - k - step, step),
+                         p.lda * element)
+                    .advance<3>(8 * step);
             for (int64_t t = first; t < last; t++) {
                 const int64_t m = m0 + rows * t / tiles, count = m0 + rows * (t + 1) / tiles - m;
                 const int pitch = tile_pitch(static_cast<int>(count));

@@ -92,7 +92,8 @@ void transpose_panel(typename E::Panel* out, const typename E::Panel* packed_tra
     }
 }
 
-// A rectangle of memory that will be wanted soon, fetched into the level-2 cache a few lines at a time while other work goes on.
+// A rectangle of memory that will be wanted soon, fetched into a cache (3: the level-1 cache, 2: the level-2 cache) a few lines
+// at a time while other work goes on.
 class Prefetch {
   public:
     Prefetch() = default;
@@ -104,9 +105,9 @@ class Prefetch {
 
     int64_t lines() const { return left * (width / 64 + 1); }
 
-    void advance(int64_t count) {
+    template <int Cache> void advance(int64_t count) {
         while (count > 0 && left > 0) {
-            __builtin_prefetch(row + at, 0, 2);
+            __builtin_prefetch(row + at, 0, Cache);
             count--;
             at += 64;
             if (at < width) continue;
