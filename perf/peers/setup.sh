@@ -15,16 +15,16 @@ esac
 
 here() { chroot "$root" sh -c "$1"; }
 
-# Where this machine gets its Debian packages from.
+# Where this machine gets its Debian packages from; nothing where it does not say, and debootstrap then takes its own mirror.
 mirror() {
   local found=
   if [ -e /etc/apt/sources.list.d/debian.sources ]; then found=$(awk '/^URIs/ { print $2; exit }' /etc/apt/sources.list.d/debian.sources); fi
-  echo "${found:-http://deb.debian.org/debian}"
+  echo "$found"
 }
 
 if ! { [ -x "$root/bin/sh" ] && here "$present" >/dev/null 2>&1; }; then
   command -v debootstrap >/dev/null || { apt-get update -q; apt-get install -y -q debootstrap; }
-  debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "$(mirror)"
+  debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" $(mirror)
   # What this machine needs to reach the mirror.
   for path in /etc/apt/apt.conf.d /etc/ssl/certs; do
     if [ -d "$path" ]; then mkdir -p "$root$path" && cp -r "$path/." "$root$path/"; fi
