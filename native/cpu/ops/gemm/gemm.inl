@@ -50,8 +50,8 @@ template <class E> class GemmRegion {
 
     void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
         // One tile of rows is packed once for all columns, whatever the length of k.
-        const bool is_one_tile = p.packed != nullptr && m1 - m0 <= tile_rows &&
-                                 all_units * tile_pitch(static_cast<int>(m1 - m0)) <= group_tiles * block_units * W;
+        const int64_t one_tile = p.a_k_major ? all_units * tile_pitch(static_cast<int>(m1 - m0)) : whole_vectors(all_units) * (m1 - m0);
+        const bool is_one_tile = p.packed != nullptr && m1 - m0 <= tile_rows && one_tile <= group_tiles * block_units * W;
         // Blocks of k of nearly equal length, each beginning where a panel of lines may begin.
         // Where rows of A lie side by side, both operands are read and packed at once and share the level-2 cache with sums.
         const int64_t longest = p.a_k_major ? block_units / 2 : block_units;
@@ -126,8 +126,7 @@ template <class E> class GemmRegion {
             for (int64_t t = first; t < last; t++) {
                 const int64_t top = rows * t / tiles;
                 const int count = static_cast<int>(rows * (t + 1) / tiles - top), together = panels_at_once(count);
-                const TileKernel<E> one = TileKernels<E, tile_rows>::find(count, false);
-                const TileKernel<E> several = TileKernels<E, tile_rows>::find(count, true);
+                const TileKernel<E> one = tile_kernel(count, false), several = tile_kernel(count, true);
                 for (int64_t j = 0; j < panels;) {
                     const bool wide = j + together <= panels;
                     const int64_t now = wide ? together : 1;
@@ -142,7 +141,13 @@ template <class E> class GemmRegion {
         }
     }
 
-    static int64_t tile_size(int64_t units) { return units * W; }
+    static int64_t whole_vectors(int64_t units) { return (units + W - 1) / W * W; }
+    static int64_t tile_size(int64_t units) { return whole_vectors(units) * W; }
+
+    TileKernel<E> tile_kernel(int rows, bool several) const {
+        return p.a_k_major ? TileKernels<E, TileOrder::units, tile_rows>::find(rows, several)
+                           : TileKernels<E, TileOrder::rows, tile_rows>::find(rows, several);
+    }
 
     void pack_block(int64_t n0, int64_t panels, int64_t u0, int64_t units) {
         const int64_t k0 = u0 * E::step, elements = elements_of(u0, units), panel_stride = units * panel_width;
@@ -186,13 +191,14 @@ template <class E> class GemmRegion {
                     .advance<3>(8 * step);
             for (int64_t t = first; t < last; t++) {
                 const int64_t m = m0 + rows * t / tiles, count = m0 + rows * (t + 1) / tiles - m;
+                float* tile = a_tiles + (t - first) * tile_size(units);
+                if (!p.a_k_major) {
+                    pack_rows_in_order<E>(tile, p.a + m * p.lda + k0, p.lda, count, elements);
+                    continue;
+                }
                 const int pitch = tile_pitch(static_cast<int>(count));
-                float* tile = a_tiles + (t - first) * tile_size(units) + k / E::step * pitch;
-                if (p.a_k_major)
-                    pack_columns<E>(tile, pitch, p.a + (k0 + k) * p.lda + m, p.lda, pitch == W ? smaller(p.m - m, W) : count,
-                                    smaller(elements - k, step));
-                else
-                    pack_rows<E>(tile, pitch, p.a + m * p.lda + k0, p.lda, count, elements);
+                pack_columns<E>(tile + k / E::step * pitch, pitch, p.a + (k0 + k) * p.lda + m, p.lda,
+                                pitch == W ? smaller(p.m - m, W) : count, smaller(elements - k, step));
             }
         }
     }

@@ -1,8 +1,12 @@
 // The micro-kernel: a tile of rows of A times one or a few panels of B, with the sums in registers.
 
+// A tile of A, as the rows lay in memory: as [units][tile_pitch(rows)] where they lay side by side, and as [units / W][rows][W] where
+// each was a line of its own, so that neither is transposed.
+enum class TileOrder { units, rows };
+
 template <class E> struct TileProduct {
     int64_t units;
-    const float* tile; // [units][tile_pitch(rows)]
+    const float* tile; // in its order
     const typename E::Panel* panel;
     int64_t panel_stride;
     float* c; // the sums so far, or where they go
@@ -22,7 +26,7 @@ constexpr int panels_at_once(int rows) {
     return rows <= 1 ? 4 : rows <= 3 ? 2 : 1;
 }
 
-template <class E, int R, int P> void multiply_tile(const TileProduct<E>& t) {
+template <class E, int R, int P, TileOrder Order> void multiply_tile(const TileProduct<E>& t) {
     constexpr int V = 2 * P;
     constexpr int pitch = tile_pitch(R);
     Vector sum[R][V];
@@ -34,18 +38,31 @@ template <class E, int R, int P> void multiply_tile(const TileProduct<E>& t) {
     const float* tile = t.tile;
     const typename E::Panel* panel = t.panel;
     const int64_t panel_stride = t.panel_stride;
-    for (int64_t u = t.units; u > 0; u--) {
-        Vector b[V];
+    constexpr int row = Order == TileOrder::rows ? W : 1, unit = Order == TileOrder::rows ? 1 : pitch;
+    const auto multiply_units = [&](int64_t units) __attribute__((always_inline)) {
+        for (int64_t u = units; u > 0; u--) {
+            Vector b[V];
 #pragma GCC unroll 8
-        for (int v = 0; v < V; v++) b[v] = load(panel + (v / 2) * panel_stride + (v % 2) * W);
+            for (int v = 0; v < V; v++) b[v] = load(panel + (v / 2) * panel_stride + (v % 2) * W);
 #pragma GCC unroll 14
-        for (int r = 0; r < R; r++) {
-            const Vector a = broadcast(tile[r]);
+            for (int r = 0; r < R; r++) {
+                const Vector a = broadcast(tile[r * row]);
 #pragma GCC unroll 8
-            for (int v = 0; v < V; v++) sum[r][v] = E::multiply_add(a, b[v], sum[r][v]);
+                for (int v = 0; v < V; v++) sum[r][v] = E::multiply_add(a, b[v], sum[r][v]);
+            }
+            tile += unit;
+            panel += panel_width;
         }
-        tile += pitch;
-        panel += panel_width;
+    };
+    if (Order == TileOrder::units || R == 1) {
+        multiply_units(t.units);
+    } else {
+        int64_t left = t.units;
+        for (; left > W; left -= W) {
+            multiply_units(W);
+            tile += (R - 1) * W;
+        }
+        multiply_units(left);
     }
     if (t.bias != nullptr) {
 #pragma GCC unroll 8
@@ -70,12 +87,12 @@ template <class E, int R, int P> void multiply_tile(const TileProduct<E>& t) {
 template <class E> using TileKernel = void (*)(const TileProduct<E>&);
 
 // One panel, or panels_at_once.
-template <class E, int R> struct TileKernels {
+template <class E, TileOrder Order, int R> struct TileKernels {
     static TileKernel<E> find(int rows, bool several) {
-        if (rows != R) return TileKernels<E, R - 1>::find(rows, several);
-        return several ? multiply_tile<E, R, panels_at_once(R)> : multiply_tile<E, R, 1>;
+        if (rows != R) return TileKernels<E, Order, R - 1>::find(rows, several);
+        return several ? multiply_tile<E, R, panels_at_once(R), Order> : multiply_tile<E, R, 1, Order>;
     }
 };
-template <class E> struct TileKernels<E, 0> {
+template <class E, TileOrder Order> struct TileKernels<E, Order, 0> {
     static TileKernel<E> find(int, bool) { return nullptr; }
 };

@@ -34,14 +34,23 @@ void pack_rows(Out* out, int64_t pitch, const typename E::Storage* from, int64_t
     for (int64_t u = 0; u < units; u += W) {
         const int take = static_cast<int>(smaller(elements - u * E::step, W * E::step));
         const int64_t valid = smaller(units - u, W);
-        if (pitch == 1) {
-            store(out + u, E::load_units(from + u * E::step, take));
-            continue;
-        }
         Vector rows[W];
         for (int i = 0; i < W; i++) rows[i] = i < lines ? E::load_units(from + i * ld + u * E::step, take) : zero();
         transpose(rows);
         for (int64_t i = 0; i < valid; i++) store(out + (u + i) * pitch, rows[i]);
+    }
+}
+
+// The same, untransposed: out[units / W][lines][W].
+template <class E, class Out>
+void pack_rows_in_order(Out* out, const typename E::Storage* from, int64_t ld, int64_t lines, int64_t elements) {
+    constexpr int64_t step = W * E::step;
+    for (int64_t i = 0; i < lines; i++) {
+        const typename E::Storage* line = from + i * ld;
+        Out* to = out + i * W;
+        int64_t k = 0;
+        for (; k + step <= elements; k += step, to += lines * W) store(to, E::load_units(line + k, step));
+        if (k < elements) store(to, E::load_units(line + k, static_cast<int>(elements - k)));
     }
 }
 
