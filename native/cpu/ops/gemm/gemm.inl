@@ -50,7 +50,8 @@ template <class E> class GemmRegion {
 
     void run(int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
         // One tile of rows is packed once for all columns, whatever the length of k.
-        const int64_t one_tile = p.a_k_major ? all_units * tile_pitch(static_cast<int>(m1 - m0)) : whole_vectors(all_units) * (m1 - m0);
+        const int64_t one_tile =
+            p.a_k_major ? all_units * tile_pitch(static_cast<int>(m1 - m0)) : whole_vectors(all_units) * (m1 - m0);
         const bool is_one_tile = p.packed != nullptr && m1 - m0 <= tile_rows && one_tile <= group_tiles * block_units * W;
         // Blocks of k of nearly equal length, each beginning where a panel of lines may begin.
         // Where rows of A lie side by side, both operands are read and packed at once and share the level-2 cache with sums.
@@ -290,18 +291,17 @@ template <class E> void gemm(const Runtime& runtime, const GemmProblem<E>& probl
     if (runtime.threads == 1 || work < alone_work) most = 1;
     // The grid that is done first, counting what each share packs for itself; measured costs, in units of one multiply-add of a
     // whole vector.
+    const double cost_a = problem.a_k_major ? 1.1 : 0.3;
+    const double cost_b = problem.packed != nullptr ? 0.0 : problem.packed_transpose != nullptr ? 0.5 : 1.9;
     int64_t grid_rows = 1, grid_columns = 1;
     double best = 0;
     for (int64_t columns = 1; columns <= most && columns <= panels; columns++) {
         for (int64_t rows = 1; rows * columns <= most && rows <= tiles; rows++) {
             const double height = static_cast<double>((tiles + rows - 1) / rows) * tile_rows;
             const double width = static_cast<double>((panels + columns - 1) / columns) * panel_width;
-            const double blocks = width <= block_columns ? 1 : width / block_columns;
-            const double share = height * width / W + height * 0.6 * blocks +
-                                 (problem.packed != nullptr             ? 0.0
-                                  : problem.packed_transpose != nullptr ? 0.5
-                                                                        : 0.25) *
-                                     width;
+            const double together = problem.a_k_major ? 2 * block_columns : block_columns;
+            const double blocks = width <= together ? 1 : width / together;
+            const double share = height * width / W + height * cost_a * blocks + width * cost_b;
             const double cost = share * static_cast<double>((rows * columns + runtime.threads - 1) / runtime.threads) *
                                 (1 + 0.04 * runtime.threads / static_cast<double>(rows * columns));
             if (best > 0 && cost >= best) continue;

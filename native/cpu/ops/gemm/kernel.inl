@@ -1,7 +1,7 @@
 // The micro-kernel: a tile of rows of A times one or a few panels of B, with the sums in registers.
 
-// A tile of A, as the rows lay in memory: as [units][tile_pitch(rows)] where they lay side by side, and as [units / W][rows][W] where
-// each was a line of its own, so that neither is transposed.
+// A tile of A, as the rows lay in memory: as [units][tile_pitch(rows)] where they lay side by side, and as [units / W][rows][W]
+// where each was a line of its own, so that neither is transposed.
 enum class TileOrder { units, rows };
 
 template <class E> struct TileProduct {
