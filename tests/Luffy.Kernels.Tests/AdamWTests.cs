@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
 public sealed class AdamWTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     private static readonly AdamWOptions Options = new(.03f, .9f, .98f, 1e-3f, .1f, 1, .7f);

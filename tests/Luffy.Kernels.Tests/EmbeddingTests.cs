@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
 public sealed class EmbeddingTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     [TestCase(1, 1, 1), TestCase(5, 7, 3), TestCase(70, 33, 129)]

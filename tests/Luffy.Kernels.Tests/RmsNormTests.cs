@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
 public sealed class RmsNormTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     public static readonly object[][] Shapes = [[1, 1], [1, 5], [3, 17], [33, 64], [7, 129], [65, 256]];

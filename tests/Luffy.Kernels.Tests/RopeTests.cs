@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
 public sealed class RopeTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     [TestCase(1, 1, 1, 2), TestCase(3, 4, 3, 6), TestCase(9, 5, 4, 64), TestCase(33, 8, 6, 20), TestCase(40, 3, 3, 128)]

@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
 public sealed class SwiGluTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     public static readonly object[][] Shapes = [[1, 1], [1, 9], [3, 17], [33, 64], [5, 131]];

@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllF32))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulatorF32))]
 public sealed class TransferTests(string backend) : OperationTests(backend, DType.F32)
 {
     [Test]

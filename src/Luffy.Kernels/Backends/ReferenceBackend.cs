@@ -73,14 +73,7 @@ public sealed class ReferenceBackend : IBackend
     /// <inheritdoc/>
     public void Copy(in Tensor destination, in Tensor source)
     {
-        bool convertible = Checks.IsFloat(destination) && Checks.IsFloat(source);
-        bool same = destination.Exists && source.Exists && destination.DType == source.DType;
-        if (destination.Length != source.Length || !(convertible || same))
-        {
-            throw Checks.Failure("Copy", "destination and source must have the same length, and the same dtype or f32 and bf16",
-                ("destination", destination), ("source", source));
-        }
-
+        Checks.Copy(destination, source);
         switch (destination.DType)
         {
             case DType.I32: source.AsSpan<int>().CopyTo(destination.AsSpan<int>()); break;

@@ -71,26 +71,8 @@ public sealed class AdamWReference : IAdamW
     /// <inheritdoc/>
     public void Update(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options)
     {
-        long n = gradient.Exists ? gradient.Length : 0;
-        bool packed = weights.Exists && weights.DType == DType.U8;
-        DType dtype = remainders.Exists ? DType.Bf16 : DType.F32;
-        string? problem =
-            !Checks.IsFloat(gradient) ? "gradient must be f32 or bf16" :
-            packed && weights.Length < n * dtype.Size() ? "weights must be u8 of the packed bytes of the gradient's [N, K]" :
-            !packed && (!Checks.IsFloat(weights) || weights.Length != n) ? "weights must be f32 or bf16 [n], or packed" :
-            !packed && weights.DType != dtype ? "bf16 weights have remainders, f32 weights have none" :
-            remainders.Exists && (remainders.DType != DType.U8 || remainders.Length != 2 * n) ? "remainders must be u8 [2n]" :
-            !Checks.IsVector(m, DType.F32, n) ? "m must be f32 [n]" :
-            !Checks.IsVector(v, DType.F32, n) ? "v must be f32 [n]" :
-            options.Step < 1 ? "the first step is 1" : null;
-        if (problem is not null)
-        {
-            throw Checks.Failure("AdamW.Update", $"{problem}; step {options.Step}", ("weights", weights), ("remainders", remainders), ("m", m),
-                ("v", v), ("gradient", gradient));
-        }
-
-        // The reference's packed form is the rows.
-        Tensor rows = packed ? weights.Buffer.View(weights.ByteOffset, dtype, n) : weights;
+        Tensor rows = AdamWChecks.Update(weights, remainders, m, v, gradient, options);
+        DType dtype = rows.DType;
         Span<float> values = dtype == DType.F32 ? rows.AsSpan<float>() : default, first = m.AsSpan<float>(), second = v.AsSpan<float>();
         Span<ushort> halves = dtype == DType.Bf16 ? rows.AsSpan<ushort>() : default;
         Span<short> rest = MemoryMarshal.Cast<byte, short>(remainders.AsSpan<byte>());
@@ -124,10 +106,7 @@ public sealed class AdamWReference : IAdamW
     /// <inheritdoc/>
     public void SquaredNorm(in Tensor result, in Tensor x, in Tensor scratch)
     {
-        string? problem =
-            !Checks.IsVector(result, DType.F32, 1) ? "result must be f32 [1]" :
-            !Checks.IsFloat(x) ? "x must be f32 or bf16" : null;
-        if (problem is not null) throw Checks.Failure("AdamW.SquaredNorm", problem, ("result", result), ("x", x), ("scratch", scratch));
+        AdamWChecks.SquaredNorm(result, x, scratch, SquaredNormScratchBytes(0));
 
         // Blocks keep the rounding error of a long F32 sum small: it grows with the block and the number of blocks, not with n.
         FloatSpan values = new(x);

@@ -43,6 +43,16 @@ internal static class Checks
     public static bool IsBytes(in Tensor tensor, long bytes) =>
         bytes == 0 || (tensor.Exists && tensor.DType == DType.U8 && tensor.Bytes >= bytes);
 
+    /// <summary>What <see cref="IBackend.Copy"/> takes.</summary>
+    public static void Copy(in Tensor destination, in Tensor source)
+    {
+        bool convertible = IsFloat(destination) && IsFloat(source);
+        bool same = destination.Exists && source.Exists && destination.DType == source.DType;
+        if (destination.Length == source.Length && (convertible || same)) return;
+        throw Failure("Copy", "destination and source must have the same length, and the same dtype or f32 and bf16",
+            ("destination", destination), ("source", source));
+    }
+
     /// <summary>Every value lies in 0 … <paramref name="limit"/> − 1; names the first that does not.</summary>
     public static void Range(string operation, string what, ReadOnlySpan<int> values, long limit)
     {

@@ -100,31 +100,23 @@ public sealed class LinearReference : ILinear
     /// <inheritdoc/>
     public void Pack(in Tensor packed, in Tensor weight)
     {
-        string? problem =
-            !Checks.IsFloat(weight) ? "weight must be f32 or bf16 [N, K]" :
-            !Checks.IsBytes(packed, weight.Bytes) ? "packed must be u8 of the packed bytes of [N, K]" : null;
-        if (problem is not null) throw Checks.Failure("Linear.Pack", problem, ("packed", packed), ("weight", weight));
+        LinearChecks.Pack(packed, weight);
         Copy(weight, new LinearWeight(packed, weight.DType, weight.D0, weight.RowLength).Rows);
     }
 
     /// <inheritdoc/>
     public void PackRows(in LinearWeight weight, in Tensor rows, long firstRow) =>
-        Copy(rows, PackedRange("Linear.PackRows", weight, rows, firstRow));
+        Copy(rows, LinearChecks.PackedRange("Linear.PackRows", weight, rows, firstRow));
 
     /// <inheritdoc/>
     public void Unpack(in Tensor rows, in LinearWeight weight, long firstRow = 0) =>
-        Copy(PackedRange("Linear.Unpack", weight, rows, firstRow), rows);
+        Copy(LinearChecks.PackedRange("Linear.Unpack", weight, rows, firstRow), rows);
 
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
     {
         Tensor w = weight.Rows;
-        string? problem =
-            !Checks.IsFloat(w) ? "weight must be f32 or bf16 [N, K]" :
-            !Checks.IsFloat(x) || !Checks.IsMatrix(x, w.DType, x.D0, w.RowLength) ? "x must be [T, K] of the weight's dtype" :
-            !Checks.IsMatrix(y, x.D0, w.D0) || (y.DType != x.DType && y.DType != DType.F32) ? "y must be [T, N], f32 or the dtype of x" :
-            bias.Exists && !Checks.IsVector(bias, w.DType, w.D0) ? "bias must be [N] of the weight's dtype" : null;
-        if (problem is not null) throw Checks.Failure("Linear.Forward", problem, ("y", y), ("x", x), ("weight", w), ("bias", bias));
+        LinearChecks.Forward(y, x, w, bias);
 
         (int rows, int n, int k) = ((int)x.D0, (int)w.D0, (int)w.RowLength);
         FloatSpan result = new(y), input = new(x), weights = new(w), biases = new(bias);
@@ -144,11 +136,7 @@ public sealed class LinearReference : ILinear
     public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight)
     {
         Tensor w = weight.Rows;
-        string? problem =
-            !Checks.IsFloat(w) ? "weight must be f32 or bf16 [N, K]" :
-            !Checks.IsFloat(dy) || !Checks.IsMatrix(dy, w.DType, dy.D0, w.D0) ? "dy must be [T, N] of the weight's dtype" :
-            !Checks.IsMatrix(dx, dy.DType, dy.D0, w.RowLength) ? "dx must be [T, K] of the dtype of dy" : null;
-        if (problem is not null) throw Checks.Failure("Linear.BackwardInput", problem, ("dx", dx), ("dy", dy), ("weight", w));
+        LinearChecks.BackwardInput(dx, dy, w);
 
         (int rows, int n, int k) = ((int)dy.D0, (int)w.D0, (int)w.RowLength);
         FloatSpan result = new(dx), gradient = new(dy), weights = new(w);
@@ -164,14 +152,7 @@ public sealed class LinearReference : ILinear
     /// <inheritdoc/>
     public void BackwardWeight(in Tensor dWeight, in Tensor dBias, in Tensor dy, in Tensor x)
     {
-        string? problem =
-            !Checks.IsFloat(x) ? "x must be f32 or bf16 [T, K]" :
-            !Checks.IsFloat(dy) || !Checks.IsMatrix(dy, x.DType, x.D0, dy.RowLength) ? "dy must be [T, N] of the dtype of x" :
-            !Checks.IsMatrix(dWeight, dy.RowLength, x.RowLength) || (dWeight.DType != DType.F32 && x.DType != DType.Bf16)
-                ? "dWeight must be [N, K], f32 or, of bf16 activations, bf16" :
-            dBias.Exists && !Checks.IsVector(dBias, DType.F32, dy.RowLength) ? "dBias must be f32 [N]" : null;
-        if (problem is not null)
-            throw Checks.Failure("Linear.BackwardWeight", problem, ("dWeight", dWeight), ("dBias", dBias), ("dy", dy), ("x", x));
+        LinearChecks.BackwardWeight(dWeight, dBias, dy, x);
 
         (int rows, int n, int k) = ((int)x.D0, (int)dy.RowLength, (int)x.RowLength);
         FloatSpan gradient = new(dy), input = new(x);
@@ -191,18 +172,6 @@ public sealed class LinearReference : ILinear
 
             result.Write(j * k, sum);
         }
-    }
-
-    private static Tensor PackedRange(string operation, in LinearWeight weight, in Tensor rows, long firstRow)
-    {
-        Tensor w = new LinearWeight(weight.Packed, weight.DType, weight.N, weight.K).Rows;
-        string? problem =
-            !Checks.IsFloat(w) ? "packed must be u8 of the packed bytes of [N, K]" :
-            !Checks.IsFloat(rows) || !Checks.IsMatrix(rows, w.DType, rows.D0, w.RowLength) ? "rows must be [R, K] of the weight's dtype" :
-            firstRow < 0 || firstRow + rows.D0 > w.D0 ? "the rows must lie within the weight" : null;
-        return problem is null
-            ? w.Rows(firstRow, rows.D0)
-            : throw Checks.Failure(operation, $"{problem}; first row {firstRow}", ("rows", rows), ("weight", weight.Values), ("packed", weight.Packed));
     }
 
     private static void Copy(in Tensor source, in Tensor destination)

@@ -49,7 +49,7 @@ public sealed class RmsNormReference : IRmsNorm
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor rstd, in Tensor x, in Tensor weight, float epsilon)
     {
-        CheckForward("RmsNorm.Forward", y, rstd, x, weight, x, x);
+        RmsNormChecks.Forward("RmsNorm.Forward", y, rstd, x, weight, x, x);
         FloatSpan result = new(y), input = new(x), scale = new(weight);
         Span<float> reciprocals = rstd.AsSpan<float>();
         int width = (int)x.RowLength;
@@ -66,7 +66,7 @@ public sealed class RmsNormReference : IRmsNorm
     /// <inheritdoc/>
     public void AddForward(in Tensor y, in Tensor sum, in Tensor rstd, in Tensor x, in Tensor delta, in Tensor weight, float epsilon)
     {
-        CheckForward("RmsNorm.AddForward", y, rstd, x, weight, sum, delta);
+        RmsNormChecks.Forward("RmsNorm.AddForward", y, rstd, x, weight, sum, delta);
         FloatSpan total = new(sum), residual = new(x), added = new(delta);
         for (int i = 0; i < total.Length; i++) total[i] = residual[i] + added[i];
         Forward(y, rstd, sum, weight, epsilon);
@@ -75,7 +75,7 @@ public sealed class RmsNormReference : IRmsNorm
     /// <inheritdoc/>
     public void Backward(in Tensor dx, in Tensor dWeight, in Tensor dy, in Tensor x, in Tensor rstd, in Tensor weight)
     {
-        CheckBackward("RmsNorm.Backward", dx, dWeight, dy, dy, x, rstd, weight);
+        RmsNormChecks.Backward("RmsNorm.Backward", dx, dWeight, dy, dy, x, rstd, weight);
         Backward(dx, dWeight, dy, default, x, rstd, weight);
     }
 
@@ -83,7 +83,7 @@ public sealed class RmsNormReference : IRmsNorm
     public void AddBackward(in Tensor dx, in Tensor dWeight, in Tensor dy, in Tensor dResidual, in Tensor x, in Tensor rstd,
         in Tensor weight)
     {
-        CheckBackward("RmsNorm.AddBackward", dx, dWeight, dy, dResidual, x, rstd, weight);
+        RmsNormChecks.Backward("RmsNorm.AddBackward", dx, dWeight, dy, dResidual, x, rstd, weight);
         Backward(dx, dWeight, dy, new FloatSpan(dResidual), x, rstd, weight);
     }
 
@@ -108,35 +108,5 @@ public sealed class RmsNormReference : IRmsNorm
                 result[i] = residual.Length == 0 ? value : residual[i] + value;
             }
         }
-    }
-
-    private static void CheckForward(string operation, in Tensor y, in Tensor rstd, in Tensor x, in Tensor weight, in Tensor sum,
-        in Tensor delta)
-    {
-        string? problem =
-            !Checks.IsFloat(x) ? "x must be f32 or bf16 [T, H]" :
-            !Checks.IsMatrix(y, x.DType, x.D0, x.RowLength) ? "y must have the shape and dtype of x" :
-            !Checks.IsMatrix(sum, x.DType, x.D0, x.RowLength) ? "sum must have the shape and dtype of x" :
-            !Checks.IsMatrix(delta, x.DType, x.D0, x.RowLength) ? "delta must have the shape and dtype of x" :
-            !Checks.IsVector(rstd, DType.F32, x.D0) ? "rstd must be f32 [T]" :
-            !Checks.IsVector(weight, x.DType, x.RowLength) ? "weight must be [H] of the dtype of x" : null;
-        if (problem is null) return;
-        throw Checks.Failure(operation, problem, ("y", y), ("rstd", rstd), ("x", x), ("weight", weight), ("sum", sum), ("delta", delta));
-    }
-
-    private static void CheckBackward(string operation, in Tensor dx, in Tensor dWeight, in Tensor dy, in Tensor dResidual, in Tensor x,
-        in Tensor rstd, in Tensor weight)
-    {
-        string? problem =
-            !Checks.IsFloat(x) ? "x must be f32 or bf16 [T, H]" :
-            !Checks.IsMatrix(dx, x.DType, x.D0, x.RowLength) ? "dx must have the shape and dtype of x" :
-            !Checks.IsMatrix(dy, x.DType, x.D0, x.RowLength) ? "dy must have the shape and dtype of x" :
-            !Checks.IsMatrix(dResidual, x.DType, x.D0, x.RowLength) ? "dResidual must have the shape and dtype of x" :
-            !Checks.IsVector(dWeight, DType.F32, x.RowLength) ? "dWeight must be f32 [H]" :
-            !Checks.IsVector(rstd, DType.F32, x.D0) ? "rstd must be f32 [T]" :
-            !Checks.IsVector(weight, x.DType, x.RowLength) ? "weight must be [H] of the dtype of x" : null;
-        if (problem is null) return;
-        throw Checks.Failure(operation, problem, ("dx", dx), ("dWeight", dWeight), ("dy", dy), ("dResidual", dResidual), ("x", x),
-            ("rstd", rstd), ("weight", weight));
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics.X86;
+using Luffy.Kernels.Ilgpu;
 using Luffy.Kernels.Native;
 
 namespace Luffy.Kernels.Tests;
@@ -11,7 +12,15 @@ public static class TestBackends
 {
     public static readonly string[] Native = ["cpu/avx2", "cpu/avx512", "cpu/avx512bf16"];
 
+    /// <summary>The kernels for any GPU, on the emulator: threads of the host for those of a GPU, so shapes must be small.</summary>
+    public const string Emulator = "ilgpu";
+
     public static IEnumerable<TestFixtureData> All => Cases(["reference", .. Native], [DType.F32, DType.Bf16]);
+
+    /// <summary>The same and the emulator.</summary>
+    public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator], [DType.F32, DType.Bf16]);
+
+    public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator]).Select(name => new TestFixtureData(name));
 
     public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));
 
@@ -21,6 +30,7 @@ public static class TestBackends
     public static IBackend Open(string name, int threads = 2)
     {
         if (name == "reference") return new ReferenceBackend();
+        if (name == Emulator) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads));
         string isa = name["cpu/".Length..];
         if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
         return new NativeBackend("cpu", isa, threads);

@@ -1,0 +1,129 @@
+using System.Reflection;
+using ILGPU;
+using ILGPU.Backends.OpenCL;
+using ILGPU.Backends.PTX;
+using ILGPU.IR;
+using ILGPU.IR.Intrinsics;
+
+namespace Luffy.Kernels.Ilgpu;
+
+/// <summary>
+/// The arithmetic of kernels. Everything here is exact, correctly rounded or made of such steps, so a formula has the same bits on every
+/// device and on the emulator. That is why kernels use it in place of <c>MathF</c> and <c>XMath</c>: ILGPU maps their exponential to a
+/// rough instruction, and .NET's fused multiply-add to a function that no GPU has.
+/// <para>
+/// A compiler for GPUs may fuse <c>a * b + c</c> or leave it, differently in two kernels that hold the same formula. Where bits must
+/// agree, write <see cref="FusedMultiplyAdd"/>; products, quotients and roots on their own are rounded once everywhere.
+/// </para>
+/// </summary>
+internal static class DeviceMath
+{
+    private const float Log2E = 1.44269504f;
+
+    // ln 2 in two parts; the first has so few bits that its product with any exponent is exact.
+    private const float Ln2Upper = 0.693145752f;
+    private const float Ln2Lower = 1.42860677e-6f;
+
+    // Added to a small number and taken away again, it rounds to an integer.
+    private const float Rounder = 12582912;
+
+    /// <summary>a·b + c with one rounding.</summary>
+    [IntrinsicImplementation]
+    public static float FusedMultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
+
+    /// <summary>
+    /// eˣ to about one unit in the last place: x = k·ln 2 + r with |r| ≤ ln 2 / 2, and the Taylor series of eʳ to the seventh power, whose
+    /// remainder is below 6·10⁻⁹.
+    /// </summary>
+    public static float Exp(float x)
+    {
+        if (float.IsNaN(x)) return x;
+        if (x > 88.8f) return float.PositiveInfinity;
+        if (x < -104) return 0;
+        float k = FusedMultiplyAdd(x, Log2E, Rounder) - Rounder;
+        float r = FusedMultiplyAdd(k, -Ln2Lower, FusedMultiplyAdd(k, -Ln2Upper, x));
+        float series = FusedMultiplyAdd(r, 1f / 5040, 1f / 720);
+        series = FusedMultiplyAdd(series, r, 1f / 120);
+        series = FusedMultiplyAdd(series, r, 1f / 24);
+        series = FusedMultiplyAdd(series, r, 1f / 6);
+        series = FusedMultiplyAdd(series, r, 0.5f);
+        series = FusedMultiplyAdd(series, r, 1);
+        series = FusedMultiplyAdd(series, r, 1);
+
+        // In two steps, because 2ᵏ alone leaves the range of f32 where eˣ is about to.
+        int exponent = (int)k, half = exponent / 2;
+        return series * PowerOfTwo(half) * PowerOfTwo(exponent - half);
+    }
+
+    /// <summary>
+    /// ln x to about one unit in the last place, for positive normal x; −∞ at 0 and below the smallest normal number, NaN below zero.
+    /// x = m·2ᵏ with m in [√½, √2), and ln m = f − (f²/2 − s·(f²/2 + R)) with f = m − 1, s = f/(2 + f), where R is what the series of
+    /// 2·artanh s has after its first term.
+    /// </summary>
+    public static float Log(float x)
+    {
+        if (float.IsNaN(x) || x == float.PositiveInfinity) return x;
+        if (x < 0) return float.NaN;
+        if (x < 1.17549435e-38f) return float.NegativeInfinity;
+
+        // Bits of √½ are taken away, so that the exponent changes there and not at 1.
+        uint bits = Interop.FloatAsInt(x) - 0x3F3504F3u;
+        int k = (int)bits >> 23;
+        float f = Interop.IntAsFloat((bits & 0x007FFFFFu) + 0x3F3504F3u) - 1;
+        float s = f / (2 + f), square = s * s, half = 0.5f * f;
+        float tail = FusedMultiplyAdd(square, 2f / 11, 2f / 9);
+        tail = FusedMultiplyAdd(tail, square, 2f / 7);
+        tail = FusedMultiplyAdd(tail, square, 2f / 5);
+        tail = FusedMultiplyAdd(tail, square, 2f / 3) * square;
+        float lower = FusedMultiplyAdd(k, Ln2Lower, s * FusedMultiplyAdd(half, f, tail));
+        return FusedMultiplyAdd(k, Ln2Upper, f - FusedMultiplyAdd(half, f, -lower));
+    }
+
+    /// <summary>1/(1 + e⁻ˣ).</summary>
+    public static float Sigmoid(float x) => 1 / (1 + Exp(-x));
+
+    /// <summary><see cref="BFloat16.FromSingle"/>, in what a GPU can do.</summary>
+    public static ushort RoundToBFloat16(float value)
+    {
+        uint bits = Interop.FloatAsInt(value);
+        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40u);
+        return (ushort)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+    }
+
+    /// <summary>Tells ILGPU how each kind of device multiplies and adds with one rounding.</summary>
+    internal static void Register(IntrinsicImplementationManager manager)
+    {
+        MethodInfo method = Method(nameof(FusedMultiplyAdd));
+        manager.RegisterMethod(method, new PTXIntrinsic(Method(nameof(EmitPtx)), IntrinsicImplementationMode.GenerateCode));
+        manager.RegisterMethod(method, new CLIntrinsic(Method(nameof(EmitOpenCL)), IntrinsicImplementationMode.GenerateCode));
+    }
+
+    private static float PowerOfTwo(int exponent) => Interop.IntAsFloat((uint)(exponent + 127) << 23);
+
+    private static void EmitPtx(PTXBackend backend, PTXCodeGenerator generator, Value value)
+    {
+        PTXRegisterAllocator.HardwareRegister result = generator.AllocateHardware(value);
+        var (a, b, c) = (generator.LoadPrimitive(value[0]), generator.LoadPrimitive(value[1]), generator.LoadPrimitive(value[2]));
+        using PTXCodeGenerator.CommandEmitter command = generator.BeginCommand("fma.rn.f32");
+        command.AppendArgument(result);
+        command.AppendArgument(a);
+        command.AppendArgument(b);
+        command.AppendArgument(c);
+    }
+
+    private static void EmitOpenCL(CLBackend backend, CLCodeGenerator generator, Value value)
+    {
+        var (a, b, c) = (generator.Load(value[0]), generator.Load(value[1]), generator.Load(value[2]));
+        CLVariableAllocator.Variable result = generator.Allocate(value);
+        using CLCodeGenerator.StatementEmitter statement = generator.BeginStatement(result);
+        statement.AppendCommand("fma");
+        statement.BeginArguments();
+        statement.AppendArgument(a);
+        statement.AppendArgument(b);
+        statement.AppendArgument(c);
+        statement.EndArguments();
+    }
+
+    private static MethodInfo Method(string name) =>
+        typeof(DeviceMath).GetMethod(name, BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic)!;
+}

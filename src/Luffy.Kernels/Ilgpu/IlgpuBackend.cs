@@ -1,0 +1,116 @@
+namespace Luffy.Kernels.Ilgpu;
+
+/// <summary>
+/// Any GPU, through kernels written in C# that ILGPU compiles when they are first used: for NVIDIA through PTX, for others through OpenCL,
+/// and for no GPU at all on an emulator, which is for tests. Packed weights are the rows themselves.
+/// </summary>
+public sealed class IlgpuBackend : IBackend
+{
+    private readonly IlgpuContext _context;
+
+    /// <summary>Opens the best device that there is.</summary>
+    /// <param name="allowEmulator">Whether the emulator will do where there is none.</param>
+    /// <param name="threads">Threads of a group on the emulator; 0 for the usual few. A device takes no notice.</param>
+    /// <exception cref="LuffyKernelException">No device can be opened; the message says why.</exception>
+    public IlgpuBackend(bool allowEmulator, int threads = 0)
+        : this(IlgpuDevice.Open(allowEmulator, threads))
+    {
+    }
+
+    internal IlgpuBackend(IlgpuDevice device)
+    {
+        _context = new IlgpuContext(device);
+        Embedding = new EmbeddingIlgpu(_context);
+        Linear = new LinearIlgpu(_context);
+        RmsNorm = new RmsNormIlgpu(_context);
+        Rope = new RopeIlgpu(_context);
+        SwiGlu = new SwiGluIlgpu(_context);
+        AdamW = new AdamWIlgpu(_context);
+    }
+
+    /// <inheritdoc/>
+    public string Name => "ilgpu";
+
+    /// <inheritdoc/>
+    public string Description => _context.Description;
+
+    /// <inheritdoc/>
+    public int Threads => _context.Threads;
+
+    /// <inheritdoc/>
+    public bool BatchInvariant => true;
+
+    /// <inheritdoc/>
+    public DType PreferredDType => _context.IsEmulator ? DType.F32 : DType.Bf16;
+
+    /// <inheritdoc/>
+    public long WorkspaceBytes => _context.WorkspaceBytes;
+
+    /// <inheritdoc/>
+    public IEmbedding Embedding { get; }
+
+    /// <inheritdoc/>
+    public ILinear Linear { get; }
+
+    /// <inheritdoc/>
+    public IRmsNorm RmsNorm { get; }
+
+    /// <inheritdoc/>
+    public IRope Rope { get; }
+
+    /// <inheritdoc/>
+    public IAttention Attention => throw Missing("Attention");
+
+    /// <inheritdoc/>
+    public ISwiGlu SwiGlu { get; }
+
+    /// <inheritdoc/>
+    public IPolicyLoss PolicyLoss => throw Missing("PolicyLoss");
+
+    /// <inheritdoc/>
+    public ISampling Sampling => throw Missing("Sampling");
+
+    /// <inheritdoc/>
+    public IAdamW AdamW { get; }
+
+    /// <inheritdoc/>
+    public DeviceBuffer Allocate(string name, long bytes) => new IlgpuBuffer(_context, name, bytes);
+
+    /// <inheritdoc/>
+    public void Zero(in Tensor tensor) => _context.Zero(tensor);
+
+    /// <inheritdoc/>
+    public void Copy(in Tensor destination, in Tensor source)
+    {
+        Checks.Copy(destination, source);
+        _context.Copy(destination, source);
+    }
+
+    /// <inheritdoc/>
+    public void Upload<T>(in Tensor destination, ReadOnlySpan<T> source) where T : unmanaged
+    {
+        HostTypes.Check<T>("Upload", destination, source.Length);
+        _context.Upload(destination, source);
+    }
+
+    /// <inheritdoc/>
+    public void Download<T>(in Tensor source, Span<T> destination) where T : unmanaged
+    {
+        HostTypes.Check<T>("Download", source, destination.Length);
+        _context.Download(source, destination);
+    }
+
+    /// <inheritdoc/>
+    public void Synchronize() => _context.Synchronize();
+
+    /// <inheritdoc/>
+    public double? MeasureArithmetic(DType dtype) => null;
+
+    /// <inheritdoc/>
+    public double? MeasureBandwidth() => null;
+
+    /// <inheritdoc/>
+    public void Dispose() => _context.Dispose();
+
+    private static LuffyKernelException Missing(string operation) => new($"backend 'ilgpu', {operation}", "not part of this build yet");
+}

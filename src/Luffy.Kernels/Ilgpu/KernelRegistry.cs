@@ -1,0 +1,74 @@
+using System.Reflection;
+
+namespace Luffy.Kernels.Ilgpu;
+
+/// <summary>
+/// Marks a static method as a kernel, so that <see cref="KernelRegistry"/> finds it; a method without it cannot be launched. It may be generic:
+/// parameters that are <see cref="IStorage{TSelf}"/> are filled in with every storage, others with the <see cref="Variants"/> that fit.
+/// </summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class KernelAttribute : Attribute
+{
+    /// <summary>Structs for type parameters that are no storages: constants of a tile, for example.</summary>
+    public Type[] Variants { get; init; } = [];
+}
+
+/// <summary>
+/// Every kernel of this assembly with every choice of its type parameters. Tests compile them all without a GPU, and the launcher refuses
+/// what is not here, so that nothing runs on a GPU that was never compiled for one.
+/// </summary>
+internal static class KernelRegistry
+{
+    private static readonly Type[] Storages = [typeof(F32Storage), typeof(Bf16Storage)];
+    private static readonly Lazy<IReadOnlyDictionary<string, MethodInfo>> Kernels = new(Find);
+
+    /// <summary>Kernels by name, as <c>SwiGlu.Forward&lt;Bf16Storage&gt;</c>.</summary>
+    public static IReadOnlyDictionary<string, MethodInfo> All => Kernels.Value;
+
+    /// <summary>The name of a kernel: its operation, its method, the types that it was made with.</summary>
+    public static string Name(MethodInfo kernel)
+    {
+        string type = kernel.DeclaringType!.Name;
+        const string suffix = "Kernels";
+        if (type.EndsWith(suffix, StringComparison.Ordinal)) type = type[..^suffix.Length];
+        string arguments = string.Join(", ", kernel.GetGenericArguments().Select(argument => argument.Name));
+        return arguments.Length == 0 ? $"{type}.{kernel.Name}" : $"{type}.{kernel.Name}<{arguments}>";
+    }
+
+    private static Dictionary<string, MethodInfo> Find()
+    {
+        const BindingFlags statics = BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
+        Dictionary<string, MethodInfo> found = [];
+        foreach (MethodInfo method in typeof(KernelRegistry).Assembly.GetTypes().SelectMany(type => type.GetMethods(statics)))
+        {
+            if (method.GetCustomAttribute<KernelAttribute>() is not { } attribute) continue;
+            foreach (MethodInfo kernel in Made(method, attribute)) found.Add(Name(kernel), kernel);
+        }
+
+        return found;
+    }
+
+    private static IEnumerable<MethodInfo> Made(MethodInfo method, KernelAttribute attribute)
+    {
+        if (!method.IsGenericMethodDefinition) return [method];
+        IEnumerable<Type[]> choices = [[]];
+        foreach (Type parameter in method.GetGenericArguments())
+        {
+            Type[] fitting = [.. Candidates(parameter, attribute)];
+            if (fitting.Length == 0) throw new InvalidOperationException($"kernel {Name(method)} names no type for its parameter {parameter.Name}");
+            choices = choices.SelectMany(chosen => fitting.Select(type => (Type[])[.. chosen, type]));
+        }
+
+        return choices.Select(types => method.MakeGenericMethod(types));
+    }
+
+    private static IEnumerable<Type> Candidates(Type parameter, KernelAttribute attribute)
+    {
+        Type[] interfaces = [.. parameter.GetGenericParameterConstraints().Where(constraint => constraint.IsInterface)];
+        return interfaces.Any(IsStorage)
+            ? Storages
+            : attribute.Variants.Where(variant => interfaces.All(wanted => wanted.IsAssignableFrom(variant)));
+    }
+
+    private static bool IsStorage(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IStorage<>);
+}
