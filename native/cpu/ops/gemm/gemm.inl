@@ -292,7 +292,7 @@ template <class E> void gemm(const Runtime& runtime, const GemmProblem<E>& probl
     // The grid that is done first, counting what each share packs for itself; measured costs, in units of one multiply-add of a
     // whole vector.
     const double cost_a = problem.a_k_major ? 1.1 : 0.3;
-    const double cost_b = problem.packed != nullptr ? 0.0 : problem.packed_transpose != nullptr ? 0.5 : 1.9;
+    const double cost_b = problem.packed != nullptr ? 0.0 : problem.packed_transpose != nullptr ? 3.0 : 1.9;
     int64_t grid_rows = 1, grid_columns = 1;
     double best = 0;
     for (int64_t columns = 1; columns <= most && columns <= panels; columns++) {
