@@ -25,6 +25,7 @@ public sealed class IlgpuBackend : IBackend
         RmsNorm = new RmsNormIlgpu(_context);
         Rope = new RopeIlgpu(_context);
         SwiGlu = new SwiGluIlgpu(_context);
+        Sampling = new SamplingIlgpu(_context);
         AdamW = new AdamWIlgpu(_context);
     }
 
@@ -68,7 +69,7 @@ public sealed class IlgpuBackend : IBackend
     public IPolicyLoss PolicyLoss => throw Missing("PolicyLoss");
 
     /// <inheritdoc/>
-    public ISampling Sampling => throw Missing("Sampling");
+    public ISampling Sampling { get; }
 
     /// <inheritdoc/>
     public IAdamW AdamW { get; }

@@ -12,7 +12,7 @@ public sealed class SamplingReference : ISampling
     public void Sample(in Tensor ids, in Tensor logProbs, in Tensor sampledLogProbs, in Tensor logits, in Tensor keys,
         in SamplingOptions options, in Tensor scratch)
     {
-        Check(ids, logProbs, sampledLogProbs, logits, keys, options, scratch);
+        SamplingChecks.Sample(ids, logProbs, sampledLogProbs, logits, keys, options, scratch, this);
         (int rows, int vocabulary) = ((int)logits.D0, (int)logits.RowLength);
         Span<int> drawn = ids.AsSpan<int>();
         Span<float> full = logProbs.AsSpan<float>(), kept = sampledLogProbs.AsSpan<float>();
@@ -111,24 +111,4 @@ public sealed class SamplingReference : ISampling
     }
 
     private static int Token(ulong key) => (int)(uint)key;
-
-    private void Check(in Tensor ids, in Tensor logProbs, in Tensor sampledLogProbs, in Tensor logits, in Tensor keys,
-        in SamplingOptions options, in Tensor scratch)
-    {
-        long rows = logits.Exists ? logits.D0 : 0;
-        string? problem =
-            !logits.Exists || logits.DType != DType.F32 || logits.RowLength == 0 ? "logits must be f32 [S, V]" :
-            !Checks.IsVector(ids, DType.I32, rows) ? "ids must be i32 [S]" :
-            !Checks.IsVector(logProbs, DType.F32, rows) ? "logProbs must be f32 [S]" :
-            !Checks.IsVector(sampledLogProbs, DType.F32, rows) ? "sampledLogProbs must be f32 [S]" :
-            !keys.Exists || keys.DType != DType.I32 || keys.D0 != rows || keys.RowLength != 3 ? "keys must be i32 [S, 3]" :
-            !(options.Temperature >= 0) || float.IsInfinity(options.Temperature) ? "the temperature must be 0 or more" :
-            options.TopK < 0 ? "top-k must be 0 or more" :
-            !(options.TopP > 0 && options.TopP <= 1) ? "top-p must be in (0, 1]" :
-            !(options.MinP >= 0 && options.MinP <= 1) ? "min-p must be in [0, 1]" :
-            !Checks.IsBytes(scratch, ScratchBytes(rows, logits.RowLength)) ? "scratch is too small" : null;
-        if (problem is null) return;
-        throw Checks.Failure("Sampling.Sample", $"{problem}; {options}", ("ids", ids), ("logProbs", logProbs),
-            ("sampledLogProbs", sampledLogProbs), ("logits", logits), ("keys", keys), ("scratch", scratch));
-    }
 }

@@ -44,6 +44,12 @@ public sealed class GroupSizeTests(DType dtype)
         backend.SwiGlu.Forward(activated, gateUp);
         backend.SwiGlu.Backward(dGateUp, dy, gateUp);
 
+        // Two ranges of the vocabulary, and all filters.
+        Tensor logits = lab.Floats(DType.F32, Inputs.Normal(93, DType.F32, 2 * 2100, 2), 2, 2100), tokens = lab.Output(DType.I32, 2);
+        Tensor logProbs = lab.Output(DType.F32, 2), kept = lab.Output(DType.F32, 2);
+        backend.Sampling.Sample(tokens, logProbs, kept, logits, lab.Ints([1, 2, 3, 4, 5, 6], 2, 3), new SamplingOptions(.9f, 90, .9f, .01f, 7),
+            lab.Scratch(backend.Sampling.ScratchBytes(2, 2100)));
+
         Tensor gradient = lab.Floats(DType.F32, Inputs.Normal(91, DType.F32, 20_001), 20_001, 1), norm = lab.Output(DType.F32, 1);
         backend.AdamW.SquaredNorm(norm, gradient, lab.Scratch(backend.AdamW.SquaredNormScratchBytes(gradient.Length)));
         MasterWeights master = new(lab, dtype, Inputs.Normal(92, DType.F32, 20_001), 20_001, 1, packed: false);
@@ -60,6 +66,9 @@ public sealed class GroupSizeTests(DType dtype)
             ["rope"] = lab.Read(qkv),
             ["swiglu"] = lab.Read(activated),
             ["dSwiglu"] = lab.Read(dGateUp),
+            ["tokens"] = Array.ConvertAll(lab.ReadInts(tokens), token => (float)token),
+            ["log-probs of tokens"] = lab.Read(logProbs),
+            ["log-probs among kept tokens"] = lab.Read(kept),
             ["norm²"] = lab.Read(norm),
             ["master"] = master.ReadMaster(),
             ["m"] = lab.Read(master.First),

@@ -11,6 +11,9 @@ public abstract class OperationTests(string backend, DType dtype)
 
     protected string BackendName => backend;
 
+    /// <summary>True where a thousand times fewer numbers will have to do.</summary>
+    protected bool OnEmulator => backend == TestBackends.Emulator;
+
     protected IBackend Backend => _backend!;
 
     protected Lab Lab => _lab!;
