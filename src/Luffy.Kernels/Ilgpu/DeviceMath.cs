@@ -37,9 +37,9 @@ internal static class DeviceMath
     /// </summary>
     public static float Exp(float x)
     {
-        if (float.IsNaN(x)) return x;
-        if (x > 88.8f) return float.PositiveInfinity;
-        if (x < -104) return 0;
+        // Beyond these the result is infinite and zero; NaN is neither, and stays.
+        x = x > 89 ? 89 : x;
+        x = x < -110 ? -110 : x;
         float k = FusedMultiplyAdd(x, Log2E, Rounder) - Rounder;
         float r = FusedMultiplyAdd(k, -Ln2Lower, FusedMultiplyAdd(k, -Ln2Upper, x));
         float series = FusedMultiplyAdd(r, 1f / 5040, 1f / 720);
@@ -86,8 +86,8 @@ internal static class DeviceMath
     public static ushort RoundToBFloat16(float value)
     {
         uint bits = Interop.FloatAsInt(value);
-        if (float.IsNaN(value)) return (ushort)((bits >> 16) | 0x40u);
-        return (ushort)((bits + 0x7FFFu + ((bits >> 16) & 1u)) >> 16);
+        uint upper = bits >> 16;
+        return (ushort)(float.IsNaN(value) ? upper | 0x40u : (bits + 0x7FFFu + (upper & 1u)) >> 16);
     }
 
     /// <summary>Tells ILGPU how each kind of device multiplies and adds with one rounding.</summary>

@@ -48,8 +48,8 @@ internal static class EmbeddingKernels
     [Kernel]
     public static void Forward<T>(ArrayView<T> y, ArrayView<T> weight, ArrayView<int> ids, int width) where T : unmanaged, IStorage<T>
     {
-        long to = (long)Grid.IdxX * width, from = (long)ids[Grid.IdxX] * width;
-        for (int h = GridStride.FirstInRow; h < width; h += GridStride.StepInRow) y[to + h] = weight[from + h];
+        Gather<T> body = new() { To = y.SubView((long)Grid.IdxX * width, width), From = weight.SubView((long)ids[Grid.IdxX] * width, width) };
+        GridStride.ForEach<Gather<T>, T>(body, GridStride.FirstInRow, GridStride.StepInRow, width);
     }
 
     /// <summary>
@@ -78,5 +78,14 @@ internal static class EmbeddingKernels
 
             dWeight[at] = sum;
         }
+    }
+
+    private struct Gather<T> : IElementwise<T> where T : unmanaged
+    {
+        public ArrayView<T> To, From;
+
+        public readonly T Read(int i) => From[i];
+
+        public readonly void Write(int i, T read) => To[i] = read;
     }
 }

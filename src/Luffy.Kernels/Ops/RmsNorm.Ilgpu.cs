@@ -29,7 +29,7 @@ internal sealed class RmsNormIlgpu(IlgpuContext context) : IRmsNorm
     {
         RmsNormChecks.Backward("RmsNorm.Backward", dx, dWeight, dy, dy, x, rstd, weight);
         context.CheckOwn(dx, dWeight, dy, x, rstd, weight);
-        // Without a residual any view of the right type will do: it is not read.
+        // Without a residual any view of the right size will do: what is read of it is not added.
         if (x.DType == DType.F32) Backward<F32Storage>(dx, dWeight, dy, dy, false, x, rstd, weight);
         else Backward<Bf16Storage>(dx, dWeight, dy, dy, false, x, rstd, weight);
     }
@@ -82,23 +82,20 @@ internal static class RmsNormKernels
         where T : unmanaged, IStorage<T>
     {
         ArrayView<float> lanes = SharedMemory.Allocate<float>(FixedTree.Lanes);
-        Normalize(y, rstd, x, weight, epsilon, lanes);
+        Normalize(Row(y, weight), rstd, Row(x, weight), weight, epsilon, lanes);
     }
 
-    /// <summary>sum = x + delta, and then as <see cref="Forward"/>. Each thread reads back only what it wrote itself.</summary>
+    /// <summary>sum = x + delta, and then as <see cref="Forward"/>. Until the first barrier each thread reads back only what it wrote itself.</summary>
     [Kernel]
     public static void AddForward<T>(ArrayView<T> y, ArrayView<T> sum, ArrayView<float> rstd, ArrayView<T> x, ArrayView<T> delta, ArrayView<T> weight,
         float epsilon) where T : unmanaged, IStorage<T>
     {
         ArrayView<float> lanes = SharedMemory.Allocate<float>(FixedTree.Lanes);
-        int width = weight.IntLength;
-        long row = (long)Grid.IdxX * width;
+        ArrayView<T> total = Row(sum, weight);
+        Addition<T> addition = new() { Sum = total, X = Row(x, weight), Delta = Row(delta, weight) };
         for (int lane = Group.IdxX; lane < FixedTree.Lanes; lane += Group.DimX)
-        {
-            for (int h = lane; h < width; h += FixedTree.Lanes) sum[row + h] = T.Store(T.Load(x[row + h]) + T.Load(delta[row + h]));
-        }
-
-        Normalize(y, rstd, sum, weight, epsilon, lanes);
+            GridStride.ForEach<Addition<T>, Terms<T>>(addition, lane, FixedTree.Lanes, weight.IntLength);
+        Normalize(Row(y, weight), rstd, total, weight, epsilon, lanes);
     }
 
     /// <summary>dx = rstd · (w·dy − x · rstd² · mean(w·dy·x)), and the residual's gradient where <paramref name="adds"/> is not 0.</summary>
@@ -107,23 +104,29 @@ internal static class RmsNormKernels
         ArrayView<T> weight) where T : unmanaged, IStorage<T>
     {
         ArrayView<float> lanes = SharedMemory.Allocate<float>(FixedTree.Lanes);
+        ArrayView<T> input = Row(x, weight), gradient = Row(dy, weight);
         int width = weight.IntLength;
-        long row = (long)Grid.IdxX * width;
         for (int lane = Group.IdxX; lane < FixedTree.Lanes; lane += Group.DimX)
         {
             float partial = 0;
             for (int h = lane; h < width; h += FixedTree.Lanes)
-                partial = DeviceMath.FusedMultiplyAdd(T.Load(weight[h]) * T.Load(dy[row + h]), T.Load(x[row + h]), partial);
+                partial = DeviceMath.FusedMultiplyAdd(T.Load(weight[h]) * T.Load(gradient[h]), T.Load(input[h]), partial);
             lanes[lane] = partial;
         }
 
-        float r = rstd[Grid.IdxX], correction = r * r * (FixedTree.Sum(lanes) / width);
-        for (int h = Group.IdxX; h < width; h += Group.DimX)
+        float r = rstd[Grid.IdxX];
+        InputGradient<T> body = new()
         {
-            float scaled = T.Load(weight[h]) * T.Load(dy[row + h]), difference = DeviceMath.FusedMultiplyAdd(-T.Load(x[row + h]), correction, scaled);
-            float value = adds != 0 ? DeviceMath.FusedMultiplyAdd(r, difference, T.Load(dResidual[row + h])) : r * difference;
-            dx[row + h] = T.Store(value);
-        }
+            Dx = Row(dx, weight),
+            Dy = gradient,
+            Residual = Row(dResidual, weight),
+            X = input,
+            Weight = weight,
+            Adds = adds,
+            Reciprocal = r,
+            Correction = r * r * (FixedTree.Sum(lanes) / width),
+        };
+        GridStride.ForEach<InputGradient<T>, GradientTerms<T>>(body, Group.IdxX, Group.DimX, width);
     }
 
     /// <summary>
@@ -135,20 +138,23 @@ internal static class RmsNormKernels
         where T : unmanaged, IStorage<T>
     {
         ArrayView<float> terms = SharedMemory.Allocate<float>(Tile * Columns);
-        int rows = rstd.IntLength, start = Grid.IdxX * Columns;
+        int rows = rstd.IntLength, start = Grid.IdxX * Columns, columns = IntrinsicMath.Min(Columns, width - start);
         for (int tile = 0; tile < rows; tile += Tile)
         {
             int count = IntrinsicMath.Min(Tile, rows - tile);
-            for (int i = Group.IdxX; i < count * Columns; i += Group.DimX)
+            WeightTerms<T> body = new()
             {
-                int t = tile + (i / Columns), h = start + (i % Columns);
-                if (h >= width) continue;
-                long at = ((long)t * width) + h;
-                terms[i] = T.Load(dy[at]) * T.Load(x[at]) * rstd[t];
-            }
-
+                Terms = terms,
+                Dy = dy.SubView((long)tile * width, count * width),
+                X = x.SubView((long)tile * width, count * width),
+                Reciprocals = rstd.SubView(tile, count),
+                Start = start,
+                LastColumn = columns - 1,
+                Width = width,
+            };
+            GridStride.ForEach<WeightTerms<T>, Terms<T>>(body, Group.IdxX, Group.DimX, count * Columns);
             Group.Barrier();
-            for (int column = Group.IdxX; column < Columns && start + column < width; column += Group.DimX)
+            for (int column = Group.IdxX; column < columns; column += Group.DimX)
             {
                 float sum = dWeight[start + column];
                 for (int t = 0; t < count; t++) sum += terms[(t * Columns) + column];
@@ -164,13 +170,12 @@ internal static class RmsNormKernels
         where T : unmanaged, IStorage<T>
     {
         int width = weight.IntLength;
-        long row = (long)Grid.IdxX * width;
         for (int lane = Group.IdxX; lane < FixedTree.Lanes; lane += Group.DimX)
         {
             float partial = 0;
             for (int h = lane; h < width; h += FixedTree.Lanes)
             {
-                float value = T.Load(x[row + h]);
+                float value = T.Load(x[h]);
                 partial = DeviceMath.FusedMultiplyAdd(value, value, partial);
             }
 
@@ -179,6 +184,75 @@ internal static class RmsNormKernels
 
         float reciprocal = 1 / MathF.Sqrt((FixedTree.Sum(lanes) / width) + epsilon);
         if (Group.IdxX == 0) rstd[Grid.IdxX] = reciprocal;
-        for (int h = Group.IdxX; h < width; h += Group.DimX) y[row + h] = T.Store(T.Load(x[row + h]) * reciprocal * T.Load(weight[h]));
+        Scaling<T> body = new() { Y = y, X = x, Weight = weight, Reciprocal = reciprocal };
+        GridStride.ForEach<Scaling<T>, Terms<T>>(body, Group.IdxX, Group.DimX, width);
+    }
+
+    private static ArrayView<T> Row<T>(ArrayView<T> matrix, ArrayView<T> weight) where T : unmanaged =>
+        matrix.SubView(Grid.IdxX * weight.Length, weight.Length);
+
+    private struct Terms<T> where T : unmanaged
+    {
+        public T First, Second;
+    }
+
+    private struct GradientTerms<T> where T : unmanaged
+    {
+        public T Weight, Dy, X, Residual;
+    }
+
+    private struct Addition<T> : IElementwise<Terms<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> Sum, X, Delta;
+
+        public readonly Terms<T> Read(int h) => new() { First = X[h], Second = Delta[h] };
+
+        public readonly void Write(int h, Terms<T> read) => Sum[h] = T.Store(T.Load(read.First) + T.Load(read.Second));
+    }
+
+    private struct Scaling<T> : IElementwise<Terms<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> Y, X, Weight;
+
+        public float Reciprocal;
+
+        public readonly Terms<T> Read(int h) => new() { First = X[h], Second = Weight[h] };
+
+        public readonly void Write(int h, Terms<T> read) => Y[h] = T.Store(T.Load(read.First) * Reciprocal * T.Load(read.Second));
+    }
+
+    private struct InputGradient<T> : IElementwise<GradientTerms<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> Dx, Dy, Residual, X, Weight;
+
+        public int Adds;
+
+        public float Reciprocal, Correction;
+
+        public readonly GradientTerms<T> Read(int h) => new() { Weight = Weight[h], Dy = Dy[h], X = X[h], Residual = Residual[h] };
+
+        public readonly void Write(int h, GradientTerms<T> read)
+        {
+            float scaled = T.Load(read.Weight) * T.Load(read.Dy), difference = DeviceMath.FusedMultiplyAdd(-T.Load(read.X), Correction, scaled);
+            Dx[h] = T.Store(Adds != 0 ? DeviceMath.FusedMultiplyAdd(Reciprocal, difference, T.Load(read.Residual)) : Reciprocal * difference);
+        }
+    }
+
+    // Element i of a tile is row i / Columns and column i % Columns; columns beyond the matrix repeat its last, and nobody adds them up.
+    private struct WeightTerms<T> : IElementwise<Terms<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<float> Terms, Reciprocals;
+
+        public ArrayView<T> Dy, X;
+
+        public int Start, LastColumn, Width;
+
+        public readonly Terms<T> Read(int i)
+        {
+            int at = (i / Columns * Width) + Start + IntrinsicMath.Min(i % Columns, LastColumn);
+            return new() { First = Dy[at], Second = X[at] };
+        }
+
+        public readonly void Write(int i, Terms<T> read) => Terms[i] = T.Load(read.First) * T.Load(read.Second) * Reciprocals[i / Columns];
     }
 }

@@ -36,15 +36,45 @@ internal static class RopeKernels
     public static void Rotate<T>(ArrayView<T> qkv, ArrayView<int> positions, ArrayView<float> table, int rowLength, int rotatedHeads, int width,
         float direction) where T : unmanaged, IStorage<T>
     {
-        int half = width / 2;
-        long row = (long)Grid.IdxX * rowLength, angles = (long)positions[Grid.IdxX] * width;
-        for (int pair = GridStride.FirstInRow; pair < rotatedHeads * half; pair += GridStride.StepInRow)
+        RotatedPair<T> body = new()
         {
-            int head = pair / half, i = pair - (head * half);
-            long first = row + ((long)head * width) + i, second = first + half;
-            float a = T.Load(qkv[first]), b = T.Load(qkv[second]), cos = table[angles + i], sin = direction * table[angles + half + i];
-            qkv[first] = T.Store(DeviceMath.FusedMultiplyAdd(a, cos, -(b * sin)));
-            qkv[second] = T.Store(DeviceMath.FusedMultiplyAdd(b, cos, a * sin));
+            Qkv = qkv.SubView((long)Grid.IdxX * rowLength, rowLength),
+            Angles = table.SubView((long)positions[Grid.IdxX] * width, width),
+            Half = width / 2,
+            Direction = direction,
+        };
+        GridStride.ForEach<RotatedPair<T>, PairAndAngle<T>>(body, GridStride.FirstInRow, GridStride.StepInRow, rotatedHeads * (width / 2));
+    }
+
+    private struct PairAndAngle<T> where T : unmanaged
+    {
+        public T First, Second;
+
+        public float Cos, Sin;
+    }
+
+    private struct RotatedPair<T> : IElementwise<PairAndAngle<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> Qkv;
+
+        public ArrayView<float> Angles;
+
+        public int Half;
+
+        public float Direction;
+
+        public readonly PairAndAngle<T> Read(int pair)
+        {
+            int head = pair / Half, i = pair - (head * Half), at = pair + (head * Half);
+            return new() { First = Qkv[at], Second = Qkv[at + Half], Cos = Angles[i], Sin = Angles[Half + i] };
+        }
+
+        public readonly void Write(int pair, PairAndAngle<T> read)
+        {
+            int at = pair + (pair / Half * Half);
+            float a = T.Load(read.First), b = T.Load(read.Second), sin = Direction * read.Sin;
+            Qkv[at] = T.Store(DeviceMath.FusedMultiplyAdd(a, read.Cos, -(b * sin)));
+            Qkv[at + Half] = T.Store(DeviceMath.FusedMultiplyAdd(b, read.Cos, a * sin));
         }
     }
 }

@@ -46,25 +46,65 @@ internal static class SwiGluKernels
     public static void Forward<T>(ArrayView<T> y, ArrayView<T> gateUp, int width) where T : unmanaged, IStorage<T>
     {
         long row = Grid.IdxX;
-        for (int i = GridStride.FirstInRow; i < width; i += GridStride.StepInRow)
+        ForwardElement<T> body = new()
         {
-            float gate = T.Load(gateUp[(2 * row * width) + i]), up = T.Load(gateUp[(2 * row * width) + width + i]);
-            y[(row * width) + i] = T.Store(gate / (1 + DeviceMath.Exp(-gate)) * up);
-        }
+            Y = y.SubView(row * width, width),
+            Gate = gateUp.SubView(2 * row * width, width),
+            Up = gateUp.SubView((2 * row * width) + width, width),
+        };
+        GridStride.ForEach<ForwardElement<T>, Pair<T>>(body, GridStride.FirstInRow, GridStride.StepInRow, width);
     }
 
-    /// <summary>Gradients of gate and up; each thread reads its own two elements before it writes them, so they may be the same memory.</summary>
+    /// <summary>Gradients of gate and up; each thread reads its own elements before it writes them, so they may be the same memory.</summary>
     [Kernel]
     public static void Backward<T>(ArrayView<T> dGateUp, ArrayView<T> dy, ArrayView<T> gateUp, int width) where T : unmanaged, IStorage<T>
     {
         long row = Grid.IdxX;
-        for (int i = GridStride.FirstInRow; i < width; i += GridStride.StepInRow)
+        BackwardElement<T> body = new()
         {
-            long gateAt = (2 * row * width) + i, upAt = gateAt + width;
-            float gate = T.Load(gateUp[gateAt]), up = T.Load(gateUp[upAt]), d = T.Load(dy[(row * width) + i]);
-            float sigmoid = DeviceMath.Sigmoid(gate);
-            dGateUp[gateAt] = T.Store(d * up * sigmoid * DeviceMath.FusedMultiplyAdd(gate, 1 - sigmoid, 1));
-            dGateUp[upAt] = T.Store(d * gate * sigmoid);
+            DGate = dGateUp.SubView(2 * row * width, width),
+            DUp = dGateUp.SubView((2 * row * width) + width, width),
+            Dy = dy.SubView(row * width, width),
+            Gate = gateUp.SubView(2 * row * width, width),
+            Up = gateUp.SubView((2 * row * width) + width, width),
+        };
+        GridStride.ForEach<BackwardElement<T>, Triple<T>>(body, GridStride.FirstInRow, GridStride.StepInRow, width);
+    }
+
+    private struct Pair<T> where T : unmanaged
+    {
+        public T Gate, Up;
+    }
+
+    private struct Triple<T> where T : unmanaged
+    {
+        public T Gate, Up, Dy;
+    }
+
+    private struct ForwardElement<T> : IElementwise<Pair<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> Y, Gate, Up;
+
+        public readonly Pair<T> Read(int i) => new() { Gate = Gate[i], Up = Up[i] };
+
+        public readonly void Write(int i, Pair<T> read)
+        {
+            float gate = T.Load(read.Gate);
+            Y[i] = T.Store(gate / (1 + DeviceMath.Exp(-gate)) * T.Load(read.Up));
+        }
+    }
+
+    private struct BackwardElement<T> : IElementwise<Triple<T>> where T : unmanaged, IStorage<T>
+    {
+        public ArrayView<T> DGate, DUp, Dy, Gate, Up;
+
+        public readonly Triple<T> Read(int i) => new() { Gate = Gate[i], Up = Up[i], Dy = Dy[i] };
+
+        public readonly void Write(int i, Triple<T> read)
+        {
+            float gate = T.Load(read.Gate), d = T.Load(read.Dy), sigmoid = DeviceMath.Sigmoid(gate);
+            DGate[i] = T.Store(d * T.Load(read.Up) * sigmoid * DeviceMath.FusedMultiplyAdd(gate, 1 - sigmoid, 1));
+            DUp[i] = T.Store(d * gate * sigmoid);
         }
     }
 }
