@@ -34,4 +34,11 @@ public sealed record RolloutOptions
     /// <summary>Sequences decoded at the same time. Changes speed and memory, never a token.</summary>
     [Bounds(Minimum = 1)]
     public int RolloutBatchSize { get; init; } = 64;
+
+    /// <summary>
+    /// Tokens whose keys and values are kept while sampling; 0 makes room for a full batch of the longest sequences up to 1 GiB, and for a
+    /// quarter of it beyond. Where it runs out, sequences wait or are computed again. Changes speed and memory, never a token.
+    /// </summary>
+    [Bounds(Minimum = 0)]
+    public int KvCacheTokens { get; init; }
 }

@@ -12,6 +12,9 @@ namespace Luffy.Engine.Rl;
 /// </summary>
 public sealed class MemoryPlan
 {
+    // Up to here the cache holds a full batch of the longest sequences. Few completions are the longest, so that less does for larger ones.
+    private const long AmpleCacheBytes = 1L << 30;
+
     /// <summary>Plans a run.</summary>
     /// <param name="backend">Tells the sizes of packed weights, caches and scratch.</param>
     /// <param name="config">The run.</param>
@@ -24,7 +27,10 @@ public sealed class MemoryPlan
         int completion = config.Rollout.MaxCompletionLength, length = maxPrompt + completion;
         // A prefix lengthens what is prefilled, not the whole.
         int prefill = config.Guidance.PrefixStrategy == PrefixStrategy.None ? maxPrompt : length - 1;
-        Rollout = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
+        var whole = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
+        long cache = KvCache.Bytes(backend, architecture, dtype, whole.CachePages);
+        int ample = cache <= AmpleCacheBytes ? 0 : (int)((double)whole.CachePages * IAttention.PageSize * Math.Max(0.25, (double)AmpleCacheBytes / cache));
+        Rollout = whole with { CacheTokens = config.Rollout.KvCacheTokens > 0 ? config.Rollout.KvCacheTokens : ample };
         int tokens = Math.Max(config.Optimizer.TokensPerMicroBatch, length - 1);
         GradientDType = config.Optimizer.GradientDtype.Resolve(dtype);
         int rows = (config.Rollout.PromptsPerStep + config.Optimizer.MiniBatches - 1) / config.Optimizer.MiniBatches * config.Rollout.NumGenerations;

@@ -51,13 +51,12 @@ public sealed class KvCache : IDisposable
     /// <summary>One layer's cache [bytes] U8.</summary>
     public Tensor Layer(int layer) => _buffer.View(layer * _layerBytes, DType.U8, _layerBytes);
 
-    /// <summary>Takes a free page, with one reference.</summary>
-    public int Take()
+    /// <summary>Takes a free page, with one reference; false where there is none.</summary>
+    public bool TryTake(out int page)
     {
-        if (_freeCount == 0) throw new InvalidOperationException("the key-value cache has no free page, although it is sized for a full batch of the longest sequences");
-        int page = _free[--_freeCount];
-        _references[page] = 1;
-        return page;
+        page = _freeCount > 0 ? _free[--_freeCount] : -1;
+        if (page >= 0) _references[page] = 1;
+        return page >= 0;
     }
 
     /// <summary>Adds a holder.</summary>

@@ -9,18 +9,22 @@ namespace Luffy.Engine.Rollout;
 /// <param name="MaxNewTokens">Longest completion.</param>
 public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewTokens)
 {
-    /// <summary>Prompt tokens of one prefill call, over several prompts.</summary>
-    public int PrefillTokens => Math.Max(Math.Max(MaxPromptTokens, Batch), 1024);
+    /// <summary>Tokens of one forward pass that make it worth reading the weights; more only where the batch is larger.</summary>
+    public int PassTokens { get; init; } = 1024;
+
+    /// <summary>Tokens of one forward pass at most, over decoding rows and prompts; longer prompts come in parts.</summary>
+    public int PrefillTokens => (int)Math.Min(Math.Max(PassTokens, 2L * Batch), (long)Batch * MaxLength);
 
     /// <summary>Longest context. The last token drawn is never read again.</summary>
     public int MaxLength { get; init; } = MaxPromptTokens + MaxNewTokens - 1;
 
-    /// <summary>
-    /// Enough that every sequence of a full batch can grow to the end, and a page more for a prompt whose samples have not all started: nothing
-    /// is ever evicted. One page is enough, because its samples share the pages before that one; and while none of them is active there
-    /// are at most <see cref="Batch"/> - 1 other sequences, because no later prompt starts before it.
-    /// </summary>
-    public int CachePages => (Batch * KvCache.PagesFor(MaxLength)) + 1;
+    /// <summary>Tokens that the key-value cache holds; 0 for a full batch of the longest sequences. One longest sequence always fits.</summary>
+    public int CacheTokens { get; init; }
+
+    /// <summary>Pages of the cache. Where they run out, sequences wait or are computed again.</summary>
+    public int CachePages => CacheTokens == 0
+        ? Batch * KvCache.PagesFor(MaxLength)
+        : Math.Clamp(KvCache.PagesFor(CacheTokens), KvCache.PagesFor(MaxLength), Batch * KvCache.PagesFor(MaxLength));
 
     /// <summary>The activations of both phases; they share one set.</summary>
     public ActivationShape Shape => new()

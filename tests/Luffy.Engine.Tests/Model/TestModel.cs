@@ -49,9 +49,9 @@ public sealed class TestModel : IDisposable
         return model;
     }
 
-    public RolloutEngine Rollouts(int batch, int maxPrompt = 40, int maxNew = 24)
+    public RolloutEngine Rollouts(int batch, int maxPrompt = 40, int maxNew = 24, int cacheTokens = 0, int passTokens = 1024)
     {
-        var plan = new RolloutPlan(batch, maxPrompt, maxNew);
+        var plan = new RolloutPlan(batch, maxPrompt, maxNew) { CacheTokens = cacheTokens, PassTokens = passTokens };
         DeviceBuffer arena = Own(Backend.Allocate("rollout", plan.Activations(Backend, Config, Parameters.DType).Bytes));
         return Own(new RolloutEngine(Backend, Model, Parameters.DType, plan, arena));
     }

@@ -9,14 +9,15 @@ namespace Luffy.Engine.Tests.Rollout;
 [TestFixture]
 public sealed class AllocationTests
 {
-    // At once, and with samples that start late.
-    [TestCase(16)]
-    [TestCase(6)]
-    public void A_token_costs_no_managed_memory(int batch)
+    // At once, with samples that start late, and in a cache that is too small for all.
+    [TestCase(16, 0)]
+    [TestCase(6, 0)]
+    [TestCase(16, 128)]
+    public void A_token_costs_no_managed_memory(int batch, int cacheTokens)
     {
         using IBackend backend = TestBackends.Create("cpu-avx2");
         using TestModel model = TestModel.Load(backend, ModelFixture.All[0], DType.F32);
-        RolloutEngine engine = model.Rollouts(batch);
+        RolloutEngine engine = model.Rollouts(batch, cacheTokens: cacheTokens);
         RolloutRequest[] requests = [new RolloutRequest([2, 3, 4], 1, 16)];
         long shortRun = Allocated(4), longRun = Allocated(24);
         // 16 × 20 tokens more. The completions themselves grow (an id and two log-probs a token); nothing else may.

@@ -55,8 +55,8 @@ public sealed class FullBatchTests
         const int length = 20;
         RolloutRequest[] requests = [.. Enumerable.Range(0, 3).Select(i => new RolloutRequest(Prompt(9 + (8 * i), i), i, 8))];
         engine.Run(model.Parameters, requests, Options(length, -1), c => Assert.That(c.Ids, Has.Length.EqualTo(length)));
-        // 24 completions in rows of 6 are four rounds; prefill draws a token of the first round and, where a group begins, of a later one.
-        Assert.That(engine.Counters.DecodeSteps, Is.EqualTo((4 * length) - 2));
+        // 24 completions in rows of 6 are four rounds, three of which begin with a prompt.
+        Assert.That(engine.Counters.DecodeSteps, Is.EqualTo((4 * length) - 3));
         Assert.That(engine.Counters.DecodeTokens, Is.EqualTo(6 * engine.Counters.DecodeSteps), "every row of every step");
         Assert.That(engine.Counters.PrefillTokens, Is.EqualTo(9 + 17 + 25), "each prompt once");
     }

@@ -44,6 +44,50 @@ public sealed class RolloutEngineTests
         }
     }
 
+    // 63 tokens are one longest sequence: the others give their pages up again and again. 12 tokens a pass cut prompts into parts.
+    [TestCaseSource(nameof(Cases))]
+    public void Completions_do_not_depend_on_the_cache_or_on_how_prompts_are_cut(string backendName, DType dtype)
+    {
+        using IBackend backend = TestBackends.Create(backendName);
+        using TestModel model = TestModel.Load(backend, Qwen, dtype);
+        IReadOnlyList<Completion> expected = model.Rollouts(32).Run(model.Parameters, Requests, Options());
+        foreach ((int batch, int cache, int pass) in new[] { (1, 63, 1), (6, 63, 12), (6, 150, 1024), (32, 300, 1), (3, 0, 1) })
+        {
+            RolloutEngine engine = model.Rollouts(batch, cacheTokens: cache, passTokens: pass);
+            // Twice: a page that the first run kept would be missing in the second.
+            for (int run = 0; run < 2; run++)
+            {
+                IReadOnlyList<Completion> all = engine.Run(model.Parameters, Requests, Options());
+                string what = $"batch {batch}, cache of {cache}, {pass} tokens a pass";
+                Assert.That(all.Select(c => (c.Request, c.Sample)), Is.EqualTo(expected.Select(c => (c.Request, c.Sample))), what);
+                for (int i = 0; i < all.Count; i++)
+                {
+                    Assert.That(all[i].Ids, Is.EqualTo(expected[i].Ids), what);
+                    Assert.That(all[i].LogProbs, Is.EqualTo(expected[i].LogProbs).Using<float>(SameBits), what);
+                }
+            }
+        }
+    }
+
+    [Test]
+    public void Sequences_give_their_pages_up_where_the_cache_is_too_small()
+    {
+        using IBackend backend = TestBackends.Create(TestBackends.Names[0]);
+        using TestModel model = TestModel.Load(backend, Qwen, DType.F32);
+        RolloutRequest[] requests = [.. Enumerable.Range(0, 8).Select(i => new RolloutRequest([2 + i, 3, 4, 5, 6, 7, 8, 9], i, 1))];
+        GenerationOptions options = Options() with { StopIds = [], MaxNewTokens = 56 };
+        // 63 tokens each, and room for 128: four begin, and grow out of it.
+        RolloutEngine ample = model.Rollouts(8, 8, 56), tight = model.Rollouts(8, 8, 56, cacheTokens: 128);
+        IReadOnlyList<Completion> expected = ample.Run(model.Parameters, requests, options), all = tight.Run(model.Parameters, requests, options);
+        Assert.That(ample.Counters.PrefillTokens, Is.EqualTo(64));
+        Assert.That(tight.Counters.PrefillTokens, Is.GreaterThan(64), "tokens computed again");
+        for (int i = 0; i < all.Count; i++)
+        {
+            Assert.That(all[i].Ids, Is.EqualTo(expected[i].Ids));
+            Assert.That(all[i].LogProbs, Is.EqualTo(expected[i].LogProbs).Using<float>(SameBits));
+        }
+    }
+
     [TestCaseSource(nameof(Cases))]
     public void Training_recomputes_the_sampled_log_probs_to_the_bit(string backendName, DType dtype)
     {
