@@ -35,7 +35,7 @@ public static class ProcessMemory
         if (AvailableBytes() is { } available && bytes > available)
         {
             throw new LuffyException(string.Create(CultureInfo.InvariantCulture,
-                $"the run needs {bytes / 1e9:0.0} GB and only {available / 1e9:0.0} GB are free; lower tokens_per_micro_batch, rollout_batch_size, kv_cache_tokens or max_completion_length, or set gradient_checkpointing: true"));
+                $"the run needs {bytes / 1e9:0.0} GB and only {available / 1e9:0.0} GB are free; lower tokens_per_micro_batch, rollout_batch_size or max_completion_length, or set a smaller kv_cache_tokens or gradient_checkpointing: true"));
         }
     }
 

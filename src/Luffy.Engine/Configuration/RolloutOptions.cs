@@ -36,8 +36,9 @@ public sealed record RolloutOptions
     public int RolloutBatchSize { get; init; } = 64;
 
     /// <summary>
-    /// Tokens whose keys and values are kept while sampling; 0 makes room for a full batch of the longest sequences up to 1 GiB, and for a
-    /// quarter of it beyond. Where it runs out, sequences wait or are computed again. Changes speed and memory, never a token.
+    /// Tokens whose keys and values are kept while sampling, at least those of one longest sequence. 0 makes room for a full batch of the
+    /// longest sequences where 1 GiB suffices, else takes 1 GiB or a quarter of that room, whichever is more. Where it runs out, sequences wait
+    /// or are computed again. Changes speed and memory, never a token.
     /// </summary>
     [Bounds(Minimum = 0)]
     public int KvCacheTokens { get; init; }

@@ -14,6 +14,7 @@ public sealed class MemoryPlan
 {
     // Up to here the cache holds a full batch of the longest sequences. Few completions are the longest, so that less does for larger ones.
     private const long AmpleCacheBytes = 1L << 30;
+    private const double LeastCacheShare = 0.25;
 
     /// <summary>Plans a run.</summary>
     /// <param name="backend">Tells the sizes of packed weights, caches and scratch.</param>
@@ -27,10 +28,8 @@ public sealed class MemoryPlan
         int completion = config.Rollout.MaxCompletionLength, length = maxPrompt + completion;
         // A prefix lengthens what is prefilled, not the whole.
         int prefill = config.Guidance.PrefixStrategy == PrefixStrategy.None ? maxPrompt : length - 1;
-        var whole = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
-        long cache = KvCache.Bytes(backend, architecture, dtype, whole.CachePages);
-        int ample = cache <= AmpleCacheBytes ? 0 : (int)((double)whole.CachePages * IAttention.PageSize * Math.Max(0.25, (double)AmpleCacheBytes / cache));
-        Rollout = whole with { CacheTokens = config.Rollout.KvCacheTokens > 0 ? config.Rollout.KvCacheTokens : ample };
+        var rollout = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
+        Rollout = rollout with { CacheTokens = CacheTokens(backend, config.Rollout.KvCacheTokens, rollout, architecture, dtype) };
         int tokens = Math.Max(config.Optimizer.TokensPerMicroBatch, length - 1);
         GradientDType = config.Optimizer.GradientDtype.Resolve(dtype);
         int rows = (config.Rollout.PromptsPerStep + config.Optimizer.MiniBatches - 1) / config.Optimizer.MiniBatches * config.Rollout.NumGenerations;
@@ -86,6 +85,19 @@ public sealed class MemoryPlan
     /// <summary>One line for people.</summary>
     public override string ToString() =>
         $"{Megabytes(Bytes)}: " + string.Join(", ", Categories.Where(c => c.Bytes > 0).Select(c => $"{c.Category} {Megabytes(c.Bytes)}"));
+
+    private static int CacheTokens(IBackend backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
+    {
+        if (wanted > 0)
+        {
+            if (wanted >= rollout.MaxLength) return wanted;
+            throw LuffyException.Usage($"kv_cache_tokens is {wanted}, but a prompt and its completion can have {rollout.MaxLength} tokens in the cache; " +
+                $"raise it to {rollout.MaxLength} at least, lower max_completion_length, or set 0");
+        }
+
+        double share = (double)AmpleCacheBytes / KvCache.Bytes(backend, architecture, dtype, rollout.CachePages);
+        return share >= 1 ? 0 : (int)(Math.Max(LeastCacheShare, share) * rollout.CachePages * IAttention.PageSize);
+    }
 
     /// <summary>A size in MiB or GiB.</summary>
     public static string Megabytes(long bytes) => bytes >= 1L << 30 ? $"{bytes / (double)(1L << 30):0.00} GiB" : $"{bytes / (double)(1L << 20):0.0} MiB";

@@ -22,6 +22,11 @@ internal sealed class ActiveSequence(int maxPages, int maxNewTokens)
     /// <summary>Tokens of the next forward pass; 0 where it sits the pass out.</summary>
     public int Chunk { get; set; }
 
+    /// <summary>
+    /// Whether it computes what no other sequence has in the cache: its prompt, or all that it gave up. Counted as prefill until it draws.
+    /// </summary>
+    public bool Prefills { get; set; }
+
     /// <summary>Another sample of the same prompt whose prefill this one waits for.</summary>
     public ActiveSequence? Leader { get; set; }
 

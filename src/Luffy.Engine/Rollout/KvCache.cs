@@ -46,7 +46,7 @@ public sealed class KvCache : IDisposable
         LayerBytes(backend, config, dtype, pages) * config.Layers;
 
     /// <summary>Pages that hold <paramref name="tokens"/> tokens.</summary>
-    public static int PagesFor(int tokens) => (tokens + IAttention.PageSize - 1) / IAttention.PageSize;
+    public static int PagesFor(int tokens) => (int)(((long)tokens + IAttention.PageSize - 1) / IAttention.PageSize);
 
     /// <summary>One layer's cache [bytes] U8.</summary>
     public Tensor Layer(int layer) => _buffer.View(layer * _layerBytes, DType.U8, _layerBytes);

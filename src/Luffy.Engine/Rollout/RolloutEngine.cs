@@ -113,11 +113,11 @@ public sealed class RolloutEngine : IDisposable
         {
             if (s.Chunk == 0) continue;
             Place(s, sequences, tokens);
-            // Tokens drawn before count as prompt where a sequence that gave its pages up computes them again.
-            if (s.Chunk > 1 || s.Stored == 0) prompt += s.Chunk;
+            if (s.Prefills) prompt += s.Chunk;
             sequences++;
             tokens += s.Chunk;
             if (!s.Draws) continue;
+            s.Prefills = false;
             int first = rows;
             _drawing[rows++] = s;
             rows += _schedule.Follow(s, _drawing.AsSpan(rows));

@@ -21,10 +21,18 @@ public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewToken
     /// <summary>Tokens that the key-value cache holds; 0 for a full batch of the longest sequences. One longest sequence always fits.</summary>
     public int CacheTokens { get; init; }
 
-    /// <summary>Pages of the cache. Where they run out, sequences wait or are computed again.</summary>
-    public int CachePages => CacheTokens == 0
-        ? Batch * KvCache.PagesFor(MaxLength)
-        : Math.Clamp(KvCache.PagesFor(CacheTokens), KvCache.PagesFor(MaxLength), Batch * KvCache.PagesFor(MaxLength));
+    /// <summary>
+    /// Pages of the cache. Where they run out, sequences wait or are computed again. They never do in a full batch's: every sequence can grow to
+    /// the end, and one page more is for a prompt whose samples have not all begun, because its samples share those before it.
+    /// </summary>
+    public int CachePages
+    {
+        get
+        {
+            int longest = KvCache.PagesFor(MaxLength), full = (Batch * longest) + 1;
+            return CacheTokens == 0 ? full : Math.Clamp(KvCache.PagesFor(CacheTokens), longest, full);
+        }
+    }
 
     /// <summary>The activations of both phases; they share one set.</summary>
     public ActivationShape Shape => new()

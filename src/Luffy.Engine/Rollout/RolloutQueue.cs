@@ -23,7 +23,7 @@ internal sealed class RolloutQueue(IReadOnlyList<RolloutRequest> requests, Gener
         sequence.MaxNewTokens = MaxNewTokens;
         RolloutRequest request = requests[Next];
         (sequence.Request, sequence.Sample, sequence.PromptKey, sequence.Prompt) = (Next, request.FirstSample + Begun, request.PromptKey, request.PromptIds);
-        (sequence.Generated, sequence.Stored, sequence.Chunk, sequence.PageCount, sequence.Leader) = (0, 0, 0, 0, null);
+        (sequence.Generated, sequence.Stored, sequence.Chunk, sequence.PageCount, sequence.Prefills, sequence.Leader) = (0, 0, 0, 0, true, null);
         if (++Begun == request.Samples) (Next, Begun) = (Next + 1, 0);
     }
 }

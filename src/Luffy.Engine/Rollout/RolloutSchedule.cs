@@ -37,8 +37,9 @@ internal sealed class RolloutSchedule
     /// <summary>Gives idle rows to waiting samples while their prompts find room in the cache.</summary>
     public void Admit(RolloutQueue queue)
     {
+        if (!queue.HasWaiting || _idle.Count == 0) return;
         int promised = 0;
-        foreach (ActiveSequence s in Active) promised += (s.Leader is null ? Missing(s) : 1) + Growth(s.Prompt.Length + s.Generated, s.Prompt.Length + s.MaxNewTokens);
+        foreach (ActiveSequence s in Active) promised += Promised(s);
         while (queue.HasWaiting && _idle.Count > 0)
         {
             int request = queue.Next, length = queue.PromptLength, growth = Growth(length, length + queue.MaxNewTokens);
@@ -86,7 +87,7 @@ internal sealed class RolloutSchedule
             if (s.Leader != leader) continue;
             s.Leader = null;
             if (!Share(s, leader.Pages, length)) continue;
-            s.Stored = length;
+            (s.Stored, s.Prefills) = (length, false);
             drawing[count++] = s;
         }
 
@@ -113,7 +114,12 @@ internal sealed class RolloutSchedule
         CopiesDone();
     }
 
-    private static int Missing(ActiveSequence s) => KvCache.PagesFor(s.Prompt.Length + s.Generated) - s.PageCount;
+    // Pages that a sequence needs soon. One that waits for a prompt will share it, but for the last page.
+    private static int Promised(ActiveSequence s)
+    {
+        int tokens = s.Prompt.Length + s.Generated;
+        return (s.Leader is null ? KvCache.PagesFor(tokens) - s.PageCount : 1) + Growth(tokens, s.Prompt.Length + s.MaxNewTokens);
+    }
 
     // The next page that a sequence of so many tokens grows into, unless it has reached its last. The last token drawn is not stored.
     private static int Growth(int tokens, int longest) => KvCache.PagesFor(longest - 1) > KvCache.PagesFor(tokens) ? 1 : 0;
@@ -134,7 +140,7 @@ internal sealed class RolloutSchedule
             s.Pages[s.PageCount++] = page;
         }
 
-        s.Stored = s.Prompt.Length - 1;
+        (s.Stored, s.Prefills) = (s.Prompt.Length - 1, false);
         return true;
     }
 
@@ -191,6 +197,8 @@ internal sealed class RolloutSchedule
         {
             if (tokens == budget) break;
             if (s.Leader is not null || s.Pending <= 1) continue;
+            // What gave its pages up a moment ago would only do so again.
+            if (s.PageCount == 0 && s != Active[0] && !HasRoomFor(s)) break;
             int wanted = Math.Min(s.Pending, budget - tokens);
             while (s.PageCount < KvCache.PagesFor(s.Stored + wanted) && TryTake(out int page)) s.Pages[s.PageCount++] = page;
             s.Chunk = Math.Min(wanted, (s.PageCount * IAttention.PageSize) - s.Stored);
@@ -200,6 +208,15 @@ internal sealed class RolloutSchedule
         }
 
         return tokens;
+    }
+
+    // Beside those that have begun.
+    private bool HasRoomFor(ActiveSequence sequence)
+    {
+        int promised = Promised(sequence);
+        foreach (ActiveSequence s in Active)
+            if (s.PageCount > 0 || s.Leader is not null) promised += Promised(s);
+        return promised <= _cache.FreePages;
     }
 
     // The held prompt goes first: it can be computed again, and no work is lost but its own.
@@ -226,7 +243,7 @@ internal sealed class RolloutSchedule
     private void GiveUp(ActiveSequence s)
     {
         ReleasePages(s);
-        (s.Stored, s.Chunk) = (0, 0);
+        (s.Stored, s.Chunk, s.Prefills) = (0, 0, true);
     }
 
     private void ReleasePages(ActiveSequence s)

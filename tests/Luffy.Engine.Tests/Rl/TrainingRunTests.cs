@@ -68,7 +68,7 @@ public sealed class TrainingRunTests
     public void Neither_rollout_batch_nor_threads_nor_packing_change_what_is_sampled()
     {
         Execute("a", ["max_steps=1", "rollout_batch_size=64", "threads=1"]);
-        Execute("b", ["max_steps=1", "rollout_batch_size=3", "kv_cache_tokens=100", "threads=2", "tokens_per_micro_batch=300", "gradient_checkpointing=true"]);
+        Execute("b", ["max_steps=1", "rollout_batch_size=3", "kv_cache_tokens=200", "threads=2", "tokens_per_micro_batch=300", "gradient_checkpointing=true"]);
         string a = Path.Combine(_folder, "a", "rollouts", "step-000001.jsonl"), b = Path.Combine(_folder, "b", "rollouts", "step-000001.jsonl");
         Assert.That(File.ReadAllText(b), Is.EqualTo(File.ReadAllText(a)));
     }
