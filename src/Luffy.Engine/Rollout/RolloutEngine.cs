@@ -20,6 +20,8 @@ public sealed class RolloutEngine : IDisposable
     private readonly ActiveSequence[] _drawing; // in the order of the rows of logits
     private readonly int[] _ids, _positions, _slots, _starts, _contexts, _pageTable, _outputs, _samplingKeys, _drawn;
     private readonly float[] _logProbs, _sampledLogProbs;
+    // Of the schedule when the rows were laid out that the device has now; -1 where the next pass cannot go on with them.
+    private long _changes;
 
     /// <summary>Prepares an engine in an arena that has room for <see cref="RolloutPlan.Activations"/>.</summary>
     public RolloutEngine(IBackend backend, TransformerModel model, DType dtype, RolloutPlan plan, DeviceBuffer arena)
@@ -54,6 +56,8 @@ public sealed class RolloutEngine : IDisposable
     {
         foreach (RolloutRequest r in requests) Check(r, options);
         var run = new RunState(parameters, requests, options, onCompletion, observer);
+        // Updates use the arena between two runs.
+        _changes = -1;
         try
         {
             while (run.Queue.HasWaiting || _schedule.Active.Count > 0)
@@ -125,7 +129,11 @@ public sealed class RolloutEngine : IDisposable
         }
 
         _starts[sequences] = tokens;
-        Forward(run, tokens, sequences, rows);
+        // Most passes take one token of the same rows as the last.
+        bool decodes = tokens == sequences && rows == sequences, laidOut = decodes && _changes == _schedule.Changes;
+        _changes = decodes ? _schedule.Changes : -1;
+        if (!laidOut) PlacePages();
+        Forward(run, tokens, sequences, rows, laidOut);
         foreach (ActiveSequence s in _schedule.Active) s.Stored += s.Chunk;
         CopyPages();
         if (rows > 0) Draw(run, rows);
@@ -143,8 +151,13 @@ public sealed class RolloutEngine : IDisposable
             _positions[start + i] = position;
             _slots[start + i] = (s.Pages[position / IAttention.PageSize] * IAttention.PageSize) + (position % IAttention.PageSize);
         }
+    }
 
-        s.Pages.AsSpan(0, s.PageCount).CopyTo(_pageTable.AsSpan(sequence * _activations.Plan.PagesPerSequence));
+    private void PlacePages()
+    {
+        int sequence = 0;
+        foreach (ActiveSequence s in _schedule.Active)
+            if (s.Chunk > 0) s.Pages.AsSpan(0, s.PageCount).CopyTo(_pageTable.AsSpan(sequence++ * _activations.Plan.PagesPerSequence));
     }
 
     private void CopyPages()
@@ -157,19 +170,24 @@ public sealed class RolloutEngine : IDisposable
         _schedule.CopiesDone();
     }
 
-    private void Forward(RunState run, int tokens, int sequences, int rows)
+    // Where the rows are those of the last pass, the device has their layout still.
+    private void Forward(RunState run, int tokens, int sequences, int rows, bool laidOut)
     {
         ActivationSet a = _activations;
         a.SetSize(tokens, sequences, rows);
         _backend.Upload<int>(a.Ids, _ids.AsSpan(0, tokens));
         _backend.Upload<int>(a.Positions, _positions.AsSpan(0, tokens));
         _backend.Upload<int>(a.Slots, _slots.AsSpan(0, tokens));
-        _backend.Upload<int>(a.SequenceStarts, _starts.AsSpan(0, sequences + 1));
         _backend.Upload<int>(a.ContextLengths, _contexts.AsSpan(0, sequences));
-        _backend.Upload<int>(a.PageTable, _pageTable.AsSpan(0, sequences * a.Plan.PagesPerSequence));
+        if (!laidOut)
+        {
+            _backend.Upload<int>(a.SequenceStarts, _starts.AsSpan(0, sequences + 1));
+            _backend.Upload<int>(a.PageTable, _pageTable.AsSpan(0, sequences * a.Plan.PagesPerSequence));
+            if (rows > 0) _backend.Upload<int>(a.OutputIndices, _outputs.AsSpan(0, rows));
+        }
+
         _model.Forward(run.Parameters, a, _keys);
         if (rows == 0) return;
-        _backend.Upload<int>(a.OutputIndices, _outputs.AsSpan(0, rows));
         _model.GatherOutputs(a);
         _backend.Linear.Forward(a.Logits, a.OutputHidden, run.Parameters.Matrix(run.Parameters.Layout.Head));
     }

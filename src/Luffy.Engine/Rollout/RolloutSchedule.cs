@@ -29,6 +29,9 @@ internal sealed class RolloutSchedule
     /// <summary>Sequences of the batch in the order in which they began.</summary>
     public List<ActiveSequence> Active { get; }
 
+    /// <summary>Goes up with every change of <see cref="Active"/> or of its sequences' pages.</summary>
+    public long Changes { get; private set; }
+
     /// <summary>Pages to copy, source and destination by turns, since <see cref="CopiesDone"/>.</summary>
     public ReadOnlySpan<int> Copies => _copies.AsSpan(0, 2 * _copyCount);
 
@@ -50,6 +53,7 @@ internal sealed class RolloutSchedule
             ActiveSequence s = _idle.Pop();
             queue.Begin(s);
             Active.Add(s);
+            Changes++;
             if (_heldCount == 0 || !Continue(s))
             {
                 s.Leader = _leader;
@@ -137,7 +141,7 @@ internal sealed class RolloutSchedule
                 return false;
             }
 
-            s.Pages[s.PageCount++] = page;
+            AddPage(s, page);
         }
 
         (s.Stored, s.Prefills) = (s.Prompt.Length - 1, false);
@@ -159,6 +163,7 @@ internal sealed class RolloutSchedule
 
         for (int p = 0; p < full; p++) _cache.Share(s.Pages[p] = pages[p]);
         s.PageCount = KvCache.PagesFor(length);
+        Changes++;
         return true;
     }
 
@@ -180,7 +185,7 @@ internal sealed class RolloutSchedule
                     continue;
                 }
 
-                s.Pages[s.PageCount++] = page;
+                AddPage(s, page);
             }
 
             s.Chunk = 1;
@@ -200,7 +205,7 @@ internal sealed class RolloutSchedule
             // What gave its pages up a moment ago would only do so again.
             if (s.PageCount == 0 && s != Active[0] && !HasRoomFor(s)) break;
             int wanted = Math.Min(s.Pending, budget - tokens);
-            while (s.PageCount < KvCache.PagesFor(s.Stored + wanted) && TryTake(out int page)) s.Pages[s.PageCount++] = page;
+            while (s.PageCount < KvCache.PagesFor(s.Stored + wanted) && TryTake(out int page)) AddPage(s, page);
             s.Chunk = Math.Min(wanted, (s.PageCount * IAttention.PageSize) - s.Stored);
             tokens += s.Chunk;
             // What is left belongs to the one that began first.
@@ -246,10 +251,17 @@ internal sealed class RolloutSchedule
         (s.Stored, s.Chunk, s.Prefills) = (0, 0, true);
     }
 
+    private void AddPage(ActiveSequence s, int page)
+    {
+        s.Pages[s.PageCount++] = page;
+        Changes++;
+    }
+
     private void ReleasePages(ActiveSequence s)
     {
         for (int p = 0; p < s.PageCount; p++) _cache.Release(s.Pages[p]);
         s.PageCount = 0;
+        Changes++;
     }
 
     private void Forget()
