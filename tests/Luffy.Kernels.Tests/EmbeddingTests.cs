@@ -17,7 +17,7 @@ public sealed class EmbeddingTests(string backend, DType dtype) : OperationTests
         }
     }
 
-    [TestCase(1, 1, 1), TestCase(5, 7, 3), TestCase(70, 9, 65), TestCase(300, 40, 33)]
+    [TestCase(1, 1, 1), TestCase(5, 7, 3), TestCase(70, 9, 65), TestCase(300, 40, 33), TestCase(43, 2, 5), TestCase(9, 100_000, 4)]
     public void Backward_adds_rows_of_the_same_id_in_ascending_order(int tokens, int vocabulary, int width)
     {
         (float[] dy, float[] before) = (Normal(3, tokens * width), Inputs.Normal(4, DType.F32, vocabulary * width));

@@ -7,6 +7,7 @@ namespace Luffy.Kernels.Ilgpu;
 public sealed class IlgpuBackend : IBackend
 {
     private readonly IlgpuContext _context;
+    private readonly EmbeddingIlgpu _embedding;
 
     /// <summary>Opens the best device that there is.</summary>
     /// <param name="allowEmulator">Whether the emulator will do where there is none.</param>
@@ -20,7 +21,7 @@ public sealed class IlgpuBackend : IBackend
     internal IlgpuBackend(IlgpuDevice device)
     {
         _context = new IlgpuContext(device);
-        Embedding = new EmbeddingIlgpu(_context);
+        _embedding = new EmbeddingIlgpu(_context);
         Linear = new LinearIlgpu(_context);
         RmsNorm = new RmsNormIlgpu(_context);
         Rope = new RopeIlgpu(_context);
@@ -45,10 +46,10 @@ public sealed class IlgpuBackend : IBackend
     public DType PreferredDType => _context.IsEmulator ? DType.F32 : DType.Bf16;
 
     /// <inheritdoc/>
-    public long WorkspaceBytes => _context.WorkspaceBytes;
+    public long WorkspaceBytes => _context.WorkspaceBytes + _embedding.WorkspaceBytes;
 
     /// <inheritdoc/>
-    public IEmbedding Embedding { get; }
+    public IEmbedding Embedding => _embedding;
 
     /// <inheritdoc/>
     public ILinear Linear { get; }
@@ -111,7 +112,11 @@ public sealed class IlgpuBackend : IBackend
     public double? MeasureBandwidth() => null;
 
     /// <inheritdoc/>
-    public void Dispose() => _context.Dispose();
+    public void Dispose()
+    {
+        _embedding.Dispose();
+        _context.Dispose();
+    }
 
     private static LuffyKernelException Missing(string operation) => new($"backend 'ilgpu', {operation}", "not part of this build yet");
 }
