@@ -1,3 +1,5 @@
+using Luffy.Kernels.Ilgpu;
+
 namespace Luffy.Kernels.Tests;
 
 /// <summary>The measured limits of the machine are there, and of the order that a core has had since AVX2 (2013) and will have for a while.</summary>
@@ -24,5 +26,14 @@ public sealed class MachinePeakTests
     {
         using IBackend backend = TestBackends.Open("reference");
         Assert.That((backend.MeasureArithmetic(DType.F32), backend.MeasureBandwidth()), Is.EqualTo(((double?)null, (double?)null)));
+    }
+
+    [Test]
+    public void An_emulator_has_no_limit_to_speak_of_either()
+    {
+        using IlgpuBackend backend = new(IlgpuDevice.OpenEmulator(1));
+        Assert.That((backend.MeasureArithmetic(DType.F32), backend.MeasureArithmetic(DType.Bf16), backend.MeasureBandwidth()),
+            Is.EqualTo(((double?)null, (double?)null, (double?)null)));
+        Assert.That(() => backend.MeasureArithmetic(DType.I32), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("f32 or bf16"));
     }
 }

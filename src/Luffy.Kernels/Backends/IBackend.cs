@@ -77,7 +77,7 @@ public interface IBackend : IDisposable
 
     /// <summary>
     /// The most floating-point operations a second that this machine does with operands of <paramref name="dtype"/> (F32 or Bf16),
-    /// a multiply-add counting as two; measured now, in about a tenth of a second. Null where a backend has no such limit to speak of.
+    /// a multiply-add counting as two; measured now, in a fraction of a second. Null where a backend has no such limit to speak of.
     /// </summary>
     double? MeasureArithmetic(DType dtype);
 

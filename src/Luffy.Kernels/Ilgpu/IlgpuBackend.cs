@@ -106,10 +106,16 @@ public sealed class IlgpuBackend : IBackend
     public void Synchronize() => _context.Synchronize();
 
     /// <inheritdoc/>
-    public double? MeasureArithmetic(DType dtype) => null;
+    public double? MeasureArithmetic(DType dtype)
+    {
+        if (dtype is not (DType.F32 or DType.Bf16))
+            throw new LuffyKernelException("MeasureArithmetic", $"the dtype must be f32 or bf16, not {dtype.Name()}");
+        // How fast the host plays a GPU is no limit of anything.
+        return _context.IsEmulator || dtype == DType.Bf16 ? null : new DevicePeaks(_context).MultiplyAdds();
+    }
 
     /// <inheritdoc/>
-    public double? MeasureBandwidth() => null;
+    public double? MeasureBandwidth() => _context.IsEmulator ? null : new DevicePeaks(_context).Reads();
 
     /// <inheritdoc/>
     public void Dispose()
