@@ -102,8 +102,9 @@ public sealed class TrainCommandTests
         }
     }
 
+    // A shell that runs the tests in the background has them ignore the interruption, and their children inherit that.
     private static Process Start(params string[] arguments) => Process.Start(
-        new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "luffy.dll"), .. arguments])
+        new ProcessStartInfo("env", ["--default-signal=INT", "dotnet", Path.Combine(AppContext.BaseDirectory, "luffy.dll"), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
