@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Holds eng/ptx-report.sh against kernels whose needs are known: it must pass what is within bounds, and fail, naming the kernel, on a
-# spill, on too much shared memory, on a bound of a kernel that is not there, and on PTX that does not assemble.
+# spill, on too much shared memory, on a bound of a kernel that is not there, and on PTX that does not assemble; and the right bound counts.
 # Usage: eng/check-ptx-report.sh
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
@@ -25,7 +25,7 @@ expect() {
   shift 3
   "$root/eng/ptx-report.sh" "$work/$name" "$@" >"$work/out" 2>&1 || code=$?
   if [ "$code" -eq "$wanted" ] && grep -Eq "$pattern" "$work/out"; then
-    echo "ok $name"
+    echo "ok $name: $pattern"
   else
     echo "FAILED $name: exit code $code instead of $wanted, or no '$pattern' in:"
     cat "$work/out"
@@ -45,13 +45,19 @@ sed -i 's/^.version 8.4$/.version 9.9/' "$work/version/new.sm_80.ptx"
 cp "$work/spill"/* "$work/allowed/"
 cp "$work/within"/* "$work/stale/"
 echo 'wide 4000 32 1024   # spills on purpose' >"$work/allowed.txt"
-echo 'gone 0 255 49152' >"$work/stale.txt"
+printf '%s\n' '* 0 255 49152' 'gone* 0 255 49152' >"$work/stale.txt"
+printf '%s\n' 'w*e 4000 32 1024' >"$work/pattern.txt"
+printf '%s\n' 'w* 4000 32 1024' 'wide 0 32 1024' >"$work/last.txt"
+printf '%s\n' 'wi.e 4000 32 1024' >"$work/literal.txt"
 
 expect within 0 '^copy +sm_90 +[0-9]+ +0 +0 +0 +1024$'
 expect spill 1 '^FAILED wide \(sm_90\): [1-9][0-9]* bytes spilt'
 expect allowed 0 '^wide +sm_90 +32 +[1-9][0-9]* ' --bounds "$work/allowed.txt"
 expect shared 1 '^FAILED tile \(sm_80\): 50000 bytes of static shared memory'
-expect stale 1 '^FAILED gone has a bound' --bounds "$work/stale.txt"
+expect spill 0 'kernels within' --bounds "$work/pattern.txt"
+expect spill 1 '^FAILED wide .*, and the bound in .* is 0$' --bounds "$work/last.txt"
+expect spill 1 '^FAILED wi[.]e has a bound' --bounds "$work/literal.txt"
+expect stale 1 '^FAILED gone[*] has a bound' --bounds "$work/stale.txt"
 expect syntax 1 '^FAILED typo \(sm_80\) does not assemble'
 expect version 1 '^FAILED new \(sm_80\) does not assemble'
 expect empty 1 'there is no .ptx file'

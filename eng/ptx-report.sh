@@ -4,13 +4,14 @@
 # memory of a block. Ends with 1, naming the kernel, where one does not assemble or takes more than its bound.
 # Usage: eng/ptx-report.sh FOLDER [--bounds FILE]
 #   FILE   lines "KERNEL SPILL REGISTERS SHARED", the most of each that a kernel may take on any target; # begins a comment. KERNEL is as in
-#          the table: NAME, or NAME:ENTRY where a file has several entries, or * for all others (by default: * 0 255 49152).
+#          the table: NAME, or NAME:ENTRY where a file has several entries, with * for any characters. Of the lines that fit a kernel the
+#          last counts, and where none does, * 0 255 49152.
 set -euo pipefail
 root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 . "$root/eng/build-lib.sh"
 if [ $# -eq 1 ]; then bounds=
 elif [ $# -eq 3 ] && [ "$2" = --bounds ]; then bounds=$3
-else sed -n '2,7p' "$0" >&2; exit 2; fi
+else sed -n '2,8p' "$0" >&2; exit 2; fi
 folder=$1
 [ -z "$bounds" ] || [ -r "$bounds" ] || fail "the bounds file $bounds cannot be read"
 
@@ -40,6 +41,12 @@ for file in "${files[@]}"; do cat "$work/$(basename "$file" .ptx).log"; done >"$
 awk -v named="${bounds:-the default}" '
   function refuse(text) { print "FAILED " text; bad = 1 }
   function number_before(unit) { return match($0, "[0-9]+ " unit) ? substr($0, RSTART) + 0 : 0 }
+  # The last line whose pattern fits; 0 is the default.
+  function bound_of(name,   i, fitting) {
+    fitting = 0
+    for (i = 1; i <= bounds; i++) if (name ~ expression[i]) { fitting = i; fits[i] = 1 }
+    return fitting
+  }
   function check(row, what, value, most) {
     if (value > most) refuse(title[row] " (" target[row] "): " value " " what ", and the bound in " named " is " most)
   }
@@ -48,7 +55,11 @@ awk -v named="${bounds:-the default}" '
     sub(/#.*/, "")
     if (NF == 0) next
     if (NF != 4 || ($2 $3 $4) !~ /^[0-9]+$/) { refuse("line " FNR " of " named " is not KERNEL SPILL REGISTERS SHARED"); next }
-    spill_bound[$1] = $2; register_bound[$1] = $3; shared_bound[$1] = $4
+    kernel[++bounds] = expression[bounds] = $1
+    gsub(/[^*A-Za-z0-9_]/, "[&]", expression[bounds])
+    gsub(/\*/, ".*", expression[bounds])
+    expression[bounds] = "^" expression[bounds] "$"
+    spill_bound[bounds] = $2; register_bound[bounds] = $3; shared_bound[bounds] = $4
     next
   }
 
@@ -71,27 +82,34 @@ awk -v named="${bounds:-the default}" '
   }
 
   END {
-    if (!("*" in spill_bound)) { spill_bound["*"] = 0; register_bound["*"] = 255; shared_bound["*"] = 49152 }
-    format = "%-40s %-7s %9s %12s %11s %6s %7s\n"
-    printf format, "kernel", "target", "registers", "spill stores", "spill loads", "local", "shared"
+    spill_bound[0] = 0; register_bound[0] = 255; shared_bound[0] = 49152
+    width = length("kernel")
     for (row = 1; row <= rows; row++) {
       if (kernels[of[row]] > 1) title[row] = title[row] ":" entry[row]
+      if (length(title[row]) > width) width = length(title[row])
+    }
+    format = "%-" width "s %-7s %9s %12s %11s %6s %7s\n"
+    printf format, "kernel", "target", "registers", "spill stores", "spill loads", "local", "shared"
+    for (row = 1; row <= rows; row++) {
       printf format, title[row], target[row], registers[row], stores[row], loads[row], stack[row], shared[row]
     }
     for (i = 1; i <= files; i++) {
       if (code[i] == 0 && kernels[i] > 0) continue
-      used[source[i]] = 1
+      bound_of(source[i])
       refuse(source[i] " (" goals[i] ") " (code[i] != 0 ? "does not assemble:" said[i] : "holds no kernel"))
     }
     for (row = 1; row <= rows; row++) {
       if (registers[row] == "") { refuse(title[row] " (" target[row] "): ptxas does not say what it takes"); continue }
-      key = title[row] in spill_bound ? title[row] : "*"
-      used[key] = 1
-      check(row, "bytes spilt", stores[row] > loads[row] ? stores[row] : loads[row], spill_bound[key])
-      check(row, "registers", registers[row], register_bound[key])
-      check(row, "bytes of static shared memory", shared[row], shared_bound[key])
+      bound = bound_of(title[row])
+      spilt = stores[row] > loads[row] ? stores[row] : loads[row]
+      check(row, "bytes spilt", spilt, spill_bound[bound])
+      check(row, "registers", registers[row], register_bound[bound])
+      check(row, "bytes of static shared memory", shared[row], shared_bound[bound])
+      if (spilt > most_spilt) most_spilt = spilt
+      if (registers[row] > most_registers) most_registers = registers[row]
+      if (shared[row] > most_shared) most_shared = shared[row]
     }
-    for (key in spill_bound) if (key != "*" && !(key in used)) refuse(key " has a bound in " named " and is not there")
-    if (!bad) print rows " kernels within their bounds"
+    for (i = 1; i <= bounds; i++) if (kernel[i] != "*" && !fits[i]) refuse(kernel[i] " has a bound in " named " and is not there")
+    if (!bad) print rows " kernels within their bounds; the most: " most_registers " registers, " most_spilt + 0 " bytes spilt, " most_shared " bytes shared"
     exit bad
   }' part=bounds "${bounds:-/dev/null}" part=logs "$work/all"

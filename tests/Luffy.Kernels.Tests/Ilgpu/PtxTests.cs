@@ -26,6 +26,11 @@ public sealed partial class PtxTests(int major, int minor)
     [OneTimeTearDown]
     public void Close() => _compiler?.Dispose();
 
+    // The names stand in the report and in the file of bounds.
+    [Test]
+    public void Every_kernel_has_a_file_of_its_own() =>
+        Assert.That(Names.Select(FileName), Is.Unique.IgnoreCase.And.All.Match(@"^\w+\.\w+$"));
+
     [TestCaseSource(nameof(Names))]
     public void Compiles_without_a_device(string name)
     {
@@ -41,8 +46,10 @@ public sealed partial class PtxTests(int major, int minor)
 
         if (Environment.GetEnvironmentVariable(FolderVariable) is not { Length: > 0 } folder) return;
         Directory.CreateDirectory(folder);
-        File.WriteAllText(Path.Combine(folder, $"{FileName().Replace(name, "_").TrimEnd('_')}.sm_{major}{minor}.ptx"), text);
+        File.WriteAllText(Path.Combine(folder, $"{FileName(name)}.sm_{major}{minor}.ptx"), text);
     }
+
+    private static string FileName(string name) => Separators().Replace(name, "_").TrimEnd('_');
 
     [GeneratedRegex(@"\bcall(\.uni)?\b[^;]*;")]
     private static partial Regex Calls();
@@ -51,5 +58,5 @@ public sealed partial class PtxTests(int major, int minor)
     private static partial Regex Shared();
 
     [GeneratedRegex(@"[^\w.]+")]
-    private static partial Regex FileName();
+    private static partial Regex Separators();
 }
