@@ -1,7 +1,7 @@
 namespace Luffy.Kernels.Tests;
 
 /// <summary>In F32 the contract leaves no freedom of order; in bf16 instructions may take pairs, and only invariance is asked.</summary>
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllF32))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulatorF32))]
 public sealed class LinearOrderTests(string backend) : OperationTests(backend, DType.F32)
 {
     [Test]
@@ -34,7 +34,12 @@ public sealed class LinearOrderTests(string backend) : OperationTests(backend, D
         Backend.Linear.BackwardWeight(parts, default, dy.Rows(first, rows - first), x.Rows(first, rows - first));
         Expect.SameBits("dW", Lab.Read(parts), Lab.Read(whole));
     }
+}
 
+/// <summary>The same of the head's gradient.</summary>
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllF32))]
+public sealed class HeadOrderTests(string backend) : OperationTests(backend, DType.F32)
+{
     [TestCase(1), TestCase(33)]
     public void Head_gradients_may_be_split_between_any_two_tokens(int first)
     {

@@ -34,6 +34,9 @@ internal sealed class IlgpuBuffer : DeviceBuffer
 
     private MemoryBuffer Memory => _memory ?? throw new ObjectDisposedException(Name);
 
+    /// <summary>Whether a byte offset is a multiple of so many bytes, both for the device and in ILGPU's views.</summary>
+    public bool IsAligned(long byteOffset, int bytes) => (Address + byteOffset) % bytes == 0 && (_start + byteOffset) % bytes == 0;
+
     /// <summary>Elements at a byte offset, which must be a multiple of their size.</summary>
     public ArrayView<T> Elements<T>(long byteOffset, long length) where T : unmanaged
     {

@@ -1,5 +1,6 @@
 using ILGPU;
 using ILGPU.Runtime;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Ilgpu;
 
@@ -43,6 +44,7 @@ internal sealed partial class IlgpuContext : IDisposable
     {
         (_context, _accelerator) = (device.Context, device.Accelerator);
         (IsEmulator, Threads, Description) = (device.IsEmulator, device.Threads, device.Description);
+        (HasTensorCores, ProductSize) = (device.HasTensorCores, device.ProductSize);
         _stream = _accelerator.DefaultStream;
         _staging = AllocateStaging();
     }
@@ -52,6 +54,12 @@ internal sealed partial class IlgpuContext : IDisposable
 
     /// <summary>The most threads of one group on the emulator; 1 on a device, which the host feeds with one thread.</summary>
     public int Threads { get; }
+
+    /// <inheritdoc cref="IlgpuDevice.HasTensorCores"/>
+    public bool HasTensorCores { get; }
+
+    /// <inheritdoc cref="IlgpuDevice.ProductSize"/>
+    public ProductSize? ProductSize { get; }
 
     /// <summary>One line for people.</summary>
     public string Description { get; }
@@ -96,6 +104,10 @@ internal sealed partial class IlgpuContext : IDisposable
     /// <exception cref="LuffyKernelException">The tensor lives in another backend's memory.</exception>
     public ArrayView<T> View<T>(in Tensor tensor) where T : unmanaged =>
         Buffer(tensor).Elements<T>(tensor.ByteOffset, tensor.Bytes / Interop.SizeOf<T>());
+
+    /// <summary>Whether every row of a tensor begins at a multiple of so many bytes, as kernels ask that read or write so many at once.</summary>
+    public bool HasAlignedRows(in Tensor tensor, int bytes) =>
+        Buffer(tensor).IsAligned(tensor.ByteOffset, bytes) && tensor.RowLength * tensor.DType.Size() % bytes == 0;
 
     /// <summary>
     /// A tensor's integers on the host: those that were uploaded, without waiting for the device, or else downloaded. They stay as they are

@@ -5,6 +5,7 @@ using ILGPU.Runtime;
 using ILGPU.Runtime.CPU;
 using ILGPU.Runtime.Cuda;
 using ILGPU.Runtime.OpenCL;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Ilgpu;
 
@@ -23,6 +24,8 @@ internal sealed class IlgpuDevice
         (Context, Accelerator) = (context, accelerator);
         IsEmulator = accelerator.AcceleratorType == AcceleratorType.CPU;
         Threads = IsEmulator ? threads : 1;
+        HasTensorCores = accelerator is CudaAccelerator { Architecture: var architecture } && architecture >= CudaArchitecture.SM_80;
+        ProductSize = IsEmulator ? Products.ProductSize.Emulated : null;
         Description = accelerator switch
         {
             CudaAccelerator cuda => $"ilgpu: {cuda.Name} through CUDA, {cuda.Architecture}, {Memory(accelerator)}",
@@ -42,6 +45,14 @@ internal sealed class IlgpuDevice
 
     /// <summary>The most threads of a group on the emulator; 1 on a device.</summary>
     public int Threads { get; }
+
+    /// <summary>
+    /// Whether products of bf16 matrices are those of <see cref="TensorCore"/>, all of them: a product has other bits without.
+    /// </summary>
+    public bool HasTensorCores { get; private init; }
+
+    /// <summary>The one size of tile that products are to use; otherwise each takes what suits it.</summary>
+    public ProductSize? ProductSize { get; private init; }
 
     /// <summary>One line for people.</summary>
     public string Description { get; }
@@ -84,10 +95,17 @@ internal sealed class IlgpuDevice
     }
 
     /// <summary>The emulator with nothing looked for, as tests want it on every machine.</summary>
-    public static IlgpuDevice OpenEmulator(int threads)
+    /// <param name="threads">Threads of a group; 0 for the usual few.</param>
+    /// <param name="tensorCores">Whether it plays a GPU with tensor cores.</param>
+    /// <param name="productSize">The size of tile that products use.</param>
+    public static IlgpuDevice OpenEmulator(int threads, bool tensorCores = false, ProductSize productSize = Products.ProductSize.Emulated)
     {
         Context context = CreateContext(builder => builder.CPU(new CPUDevice(EmulatedWarp, EmulatedWarps, 1)));
-        return new IlgpuDevice(context, context.Devices[0].CreateAccelerator(context), threads == 0 ? DefaultEmulatorThreads : threads);
+        return new IlgpuDevice(context, context.Devices[0].CreateAccelerator(context), threads == 0 ? DefaultEmulatorThreads : threads)
+        {
+            HasTensorCores = tensorCores,
+            ProductSize = productSize,
+        };
     }
 
     /// <summary>A compiler as this backend wants it: the same for devices and for compiling without one.</summary>
@@ -96,6 +114,7 @@ internal sealed class IlgpuDevice
         devices(builder);
         builder.EnableAlgorithms().Optimize(OptimizationLevel.O2).Inlining(InliningMode.Aggressive);
         DeviceMath.Register(builder.GetIntrinsicManager());
+        TensorCore.Register(builder.GetIntrinsicManager());
     });
 
     private static string Name(AcceleratorType kind) => kind == AcceleratorType.Cuda ? "CUDA" : "OpenCL";

@@ -1,10 +1,12 @@
 using System.Reflection;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Ilgpu;
 
 /// <summary>
 /// Marks a static method as a kernel, so that <see cref="KernelRegistry"/> finds it; a method without it cannot be launched. It may be generic:
-/// parameters that are <see cref="IStorage{TSelf}"/> are filled in with every storage, others with the <see cref="Variants"/> that fit.
+/// parameters that are <see cref="IStorage{TSelf}"/> are filled in with every storage, those that are <see cref="ITileProduct{TStorage}"/>
+/// with every tile of that storage, others with the <see cref="Variants"/> that fit.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class KernelAttribute : Attribute
@@ -31,9 +33,12 @@ internal static class KernelRegistry
         string type = kernel.DeclaringType!.Name;
         const string suffix = "Kernels";
         if (type.EndsWith(suffix, StringComparison.Ordinal)) type = type[..^suffix.Length];
-        string arguments = string.Join(", ", kernel.GetGenericArguments().Select(argument => argument.Name));
-        return arguments.Length == 0 ? $"{type}.{kernel.Name}" : $"{type}.{kernel.Name}<{arguments}>";
+        return $"{type}.{kernel.Name}{Arguments(kernel.GetGenericArguments())}";
     }
+
+    private static string Arguments(Type[] types) => types.Length == 0 ? "" : $"<{string.Join(", ", types.Select(Name))}>";
+
+    private static string Name(Type type) => type.Name.Split('`')[0] + Arguments(type.GetGenericArguments());
 
     private static Dictionary<string, MethodInfo> Find()
     {
@@ -54,9 +59,10 @@ internal static class KernelRegistry
         IEnumerable<Type[]> choices = [[]];
         foreach (Type parameter in method.GetGenericArguments())
         {
-            Type[] fitting = [.. Candidates(parameter, attribute)];
-            if (fitting.Length == 0) throw new InvalidOperationException($"kernel {Name(method)} names no type for its parameter {parameter.Name}");
-            choices = choices.SelectMany(chosen => fitting.Select(type => (Type[])[.. chosen, type]));
+            if (!Candidates(parameter, attribute).Any())
+                throw new InvalidOperationException($"kernel {Name(method)} names no type for its parameter {parameter.Name}");
+            choices = choices.SelectMany(chosen => Candidates(parameter, attribute).Where(type => Fits(type, parameter, chosen))
+                .Select(type => (Type[])[.. chosen, type]));
         }
 
         return choices.Select(types => method.MakeGenericMethod(types));
@@ -64,11 +70,19 @@ internal static class KernelRegistry
 
     private static IEnumerable<Type> Candidates(Type parameter, KernelAttribute attribute)
     {
-        Type[] interfaces = [.. parameter.GetGenericParameterConstraints().Where(constraint => constraint.IsInterface)];
-        return interfaces.Any(IsStorage)
-            ? Storages
-            : attribute.Variants.Where(variant => interfaces.All(wanted => wanted.IsAssignableFrom(variant)));
+        Type[] interfaces = [.. Interfaces(parameter)];
+        return
+            interfaces.Any(type => IsMadeOf(type, typeof(IStorage<>))) ? Storages :
+            interfaces.Any(type => IsMadeOf(type, typeof(ITileProduct<>))) ? ProductTiles.All :
+            attribute.Variants.Where(variant => interfaces.All(wanted => wanted.IsAssignableFrom(variant)));
     }
 
-    private static bool IsStorage(Type type) => type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IStorage<>);
+    // Whether a tile is one of the storage that was chosen for the parameter before.
+    private static bool Fits(Type type, Type parameter, Type[] chosen) => Interfaces(parameter)
+        .Where(wanted => IsMadeOf(wanted, typeof(ITileProduct<>)))
+        .All(wanted => typeof(ITileProduct<>).MakeGenericType(chosen[wanted.GetGenericArguments()[0].GenericParameterPosition]).IsAssignableFrom(type));
+
+    private static IEnumerable<Type> Interfaces(Type parameter) => parameter.GetGenericParameterConstraints().Where(constraint => constraint.IsInterface);
+
+    private static bool IsMadeOf(Type type, Type definition) => type.IsGenericType && type.GetGenericTypeDefinition() == definition;
 }

@@ -1,8 +1,9 @@
 using Luffy.Kernels.Ilgpu;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels;
 
-/// <summary><see cref="ILinear"/> on any GPU. The packed form is the rows.</summary>
+/// <summary><see cref="ILinear"/> on any GPU. The packed form is the rows. Products are those of <see cref="TileProduct"/>, whatever their size.</summary>
 internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
 {
     /// <inheritdoc/>
@@ -33,13 +34,75 @@ internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
     }
 
     /// <inheritdoc/>
-    public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default) => throw Missing("Linear.Forward");
+    public void Forward(in Tensor y, in Tensor x, in LinearWeight weight, in Tensor bias = default)
+    {
+        Tensor w = weight.Rows;
+        LinearChecks.Forward(y, x, w, bias);
+        context.CheckOwn(y, x, w, bias);
+        LinearShape shape = Shape(y, x.D0, w.D0, w.RowLength, x, w);
+        if (bias.Exists) shape.Flags |= LinearShape.HasBias;
+        ProductTiles.Launch(context, x.DType, x.D0, w.D0, new ForwardLaunch(context, y, x, w, bias.Exists ? bias : w, shape));
+    }
 
     /// <inheritdoc/>
-    public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight) => throw Missing("Linear.BackwardInput");
+    public void BackwardInput(in Tensor dx, in Tensor dy, in LinearWeight weight)
+    {
+        Tensor w = weight.Rows;
+        LinearChecks.BackwardInput(dx, dy, w);
+        context.CheckOwn(dx, dy, w);
+        ProductTiles.Launch(context, dy.DType, dy.D0, w.RowLength, new BackwardInputLaunch(context, dx, dy, w, Shape(dx, dy.D0, w.RowLength, w.D0, dy, w)));
+    }
 
     /// <inheritdoc/>
-    public void BackwardWeight(in Tensor dWeight, in Tensor dBias, in Tensor dy, in Tensor x) => throw Missing("Linear.BackwardWeight");
+    public void BackwardWeight(in Tensor dWeight, in Tensor dBias, in Tensor dy, in Tensor x)
+    {
+        LinearChecks.BackwardWeight(dWeight, dBias, dy, x);
+        context.CheckOwn(dWeight, dBias, dy, x);
+        ProductTiles.Launch(context, dy.DType, dy.RowLength, x.RowLength,
+            new BackwardWeightLaunch(context, dWeight, dy, x, Shape(dWeight, dy.RowLength, x.RowLength, x.D0, dy, x)));
+        if (!dBias.Exists || dy.D0 == 0) return;
+        if (dy.DType == DType.F32) BackwardBias<F32Storage>(dBias, dy);
+        else BackwardBias<Bf16Storage>(dBias, dy);
+    }
 
-    private static LuffyKernelException Missing(string operation) => new(operation, "not part of this build yet");
+    private void BackwardBias<T>(in Tensor dBias, in Tensor dy) where T : unmanaged, IStorage<T> => context.Launch(LinearKernels.BackwardBias<T>,
+        context.Rows((dBias.Length + LinearKernels.BiasColumns - 1) / LinearKernels.BiasColumns), context.View<float>(dBias), context.View<T>(dy),
+        checked((int)dy.D0));
+
+    private LinearShape Shape(in Tensor result, long rows, long columns, long depth, in Tensor a, in Tensor b)
+    {
+        LinearShape shape = new() { Rows = checked((int)rows), Columns = checked((int)columns), Depth = checked((int)depth) };
+        if (context.HasAlignedRows(a, 16)) shape.Flags |= LinearShape.AlignedA;
+        if (context.HasAlignedRows(b, 16)) shape.Flags |= LinearShape.AlignedB;
+        if (context.HasAlignedRows(result, 2 * result.DType.Size())) shape.Flags |= LinearShape.AlignedResult;
+        if (result.DType == DType.F32) shape.Flags |= LinearShape.WideResult;
+        return shape;
+    }
+
+    private readonly struct ForwardLaunch(IlgpuContext context, Tensor y, Tensor x, Tensor w, Tensor bias, LinearShape shape) : IProductLaunch
+    {
+        public void Launch<TStorage, TTile>()
+            where TStorage : unmanaged, IStorage<TStorage>
+            where TTile : struct, ITileProduct<TStorage> => context.Launch(LinearKernels.Forward<TStorage, TTile>,
+                ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns), context.View<byte>(y), context.View<TStorage>(x), context.View<TStorage>(w),
+                context.View<TStorage>(bias), shape);
+    }
+
+    private readonly struct BackwardInputLaunch(IlgpuContext context, Tensor dx, Tensor dy, Tensor w, LinearShape shape) : IProductLaunch
+    {
+        public void Launch<TStorage, TTile>()
+            where TStorage : unmanaged, IStorage<TStorage>
+            where TTile : struct, ITileProduct<TStorage> => context.Launch(LinearKernels.BackwardInput<TStorage, TTile>,
+                ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns), context.View<byte>(dx), context.View<TStorage>(dy),
+                context.View<TStorage>(w), shape);
+    }
+
+    private readonly struct BackwardWeightLaunch(IlgpuContext context, Tensor dWeight, Tensor dy, Tensor x, LinearShape shape) : IProductLaunch
+    {
+        public void Launch<TStorage, TTile>()
+            where TStorage : unmanaged, IStorage<TStorage>
+            where TTile : struct, ITileProduct<TStorage> => context.Launch(LinearKernels.BackwardWeight<TStorage, TTile>,
+                ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns), context.View<byte>(dWeight), context.View<TStorage>(dy),
+                context.View<TStorage>(x), shape);
+    }
 }

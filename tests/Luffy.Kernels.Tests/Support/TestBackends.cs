@@ -15,10 +15,16 @@ public static class TestBackends
     /// <summary>The kernels for any GPU, on the emulator: threads of the host for those of a GPU, so shapes must be small.</summary>
     public const string Emulator = "ilgpu";
 
+    /// <summary>The same, playing a GPU with tensor cores: what bf16 products are then made of.</summary>
+    public const string EmulatorWithTensorCores = "ilgpu/tensor";
+
     public static IEnumerable<TestFixtureData> All => Cases(["reference", .. Native], [DType.F32, DType.Bf16]);
 
     /// <summary>The same and the emulator.</summary>
     public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator], [DType.F32, DType.Bf16]);
+
+    /// <summary>The same and tensor cores, for products.</summary>
+    public static IEnumerable<TestFixtureData> AllAndEmulators => [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16)];
 
     public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator]).Select(name => new TestFixtureData(name));
 
@@ -26,11 +32,15 @@ public static class TestBackends
 
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
+    /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
+    public static bool IsEmulator(string name) => name is Emulator or EmulatorWithTensorCores;
+
     /// <summary>Opens a backend by the name that test fixtures carry.</summary>
     public static IBackend Open(string name, int threads = 2)
     {
         if (name == "reference") return new ReferenceBackend();
         if (name == Emulator) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads));
+        if (name == EmulatorWithTensorCores) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads, tensorCores: true));
         string isa = name["cpu/".Length..];
         if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
         return new NativeBackend("cpu", isa, threads);
