@@ -80,28 +80,28 @@ public class PolicyLossBenchmarks : OperationBenchmarks
 public class RmsNormBenchmarks : OperationBenchmarks
 {
     /// <inheritdoc/>
-    public override IEnumerable<KernelCase> Cases => Both(ElementwiseCases.RmsNorm);
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.RmsNorm(d, KernelBenchmark.StandardTokens));
 }
 
 /// <summary>Gated layers.</summary>
 public class SwiGluBenchmarks : OperationBenchmarks
 {
     /// <inheritdoc/>
-    public override IEnumerable<KernelCase> Cases => Both(ElementwiseCases.SwiGlu);
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.SwiGlu(d, KernelBenchmark.StandardTokens));
 }
 
 /// <summary>Rotary positions.</summary>
 public class RopeBenchmarks : OperationBenchmarks
 {
     /// <inheritdoc/>
-    public override IEnumerable<KernelCase> Cases => Both(ElementwiseCases.Rope);
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.Rope(d, KernelBenchmark.StandardTokens));
 }
 
 /// <summary>Look-ups.</summary>
 public class EmbeddingBenchmarks : OperationBenchmarks
 {
     /// <inheritdoc/>
-    public override IEnumerable<KernelCase> Cases => Both(ElementwiseCases.Embedding);
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.Embedding(d, KernelBenchmark.StandardTokens));
 }
 
 /// <summary>The optimiser.</summary>

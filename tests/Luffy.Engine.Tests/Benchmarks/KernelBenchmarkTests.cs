@@ -31,17 +31,19 @@ public sealed class KernelBenchmarkTests
     [TestCase("embedding", StorageType.Bf16)]
     [TestCase("adamw update", StorageType.Bf16)]
     [TestCase("sampling all 64×4096", StorageType.F32)]
-    public void A_case_runs(string filter, StorageType dtype)
+    [TestCase("rms norm", StorageType.F32, 7)]
+    public void A_case_runs(string filter, StorageType dtype, int tokens = KernelBenchmark.StandardTokens)
     {
-        KernelBenchmark report = KernelBenchmark.Run(filter, Options(dtype));
+        KernelBenchmark report = KernelBenchmark.Run(filter, tokens, Options(dtype));
         Assert.That(report.Results, Is.Not.Empty.And.All.Matches<KernelResult>(r => r.Case.Name.StartsWith(filter, StringComparison.Ordinal) && r.Seconds > 0));
+        if (tokens != KernelBenchmark.StandardTokens) Assert.That(report.Results, Has.All.Matches<KernelResult>(r => r.Case.Shape.StartsWith($"{tokens}×", StringComparison.Ordinal)));
         Assert.That(report.Lines().Count(), Is.EqualTo(3 + report.Results.Count));
     }
 
     [Test]
     public void Json_has_what_limits_a_case_and_null_for_the_other()
     {
-        JsonObject json = KernelBenchmark.Run("squared norm", Options(StorageType.F32)).ToJson();
+        JsonObject json = KernelBenchmark.Run("squared norm", 1, Options(StorageType.F32)).ToJson();
         JsonNode kernel = json["kernels"]!.AsArray().Single()!;
         Assert.That(kernel["gigabytes_per_second"]!.GetValue<double>(), Is.GreaterThan(0));
         Assert.That((kernel["gflops"], kernel["percent_of_peak"]), Is.EqualTo(((JsonNode?)null, (JsonNode?)null)));
@@ -50,5 +52,5 @@ public sealed class KernelBenchmarkTests
 
     [Test]
     public void A_filter_that_nothing_matches_is_answered_with_a_name() =>
-        Assert.That(() => KernelBenchmark.Run("convolution", Options(StorageType.Auto)), Throws.TypeOf<LuffyException>().With.Message.Contains("linear forward 1024×1024×1024 f32"));
+        Assert.That(() => KernelBenchmark.Run("convolution", 1, Options(StorageType.Auto)), Throws.TypeOf<LuffyException>().With.Message.Contains("linear forward 1024×1024×1024 f32"));
 }

@@ -6,65 +6,67 @@ namespace Luffy.Engine.Benchmarks.Kernels;
 public static class ElementwiseCases
 {
     /// <summary>Norms of T×H.</summary>
-    public static IEnumerable<KernelCase> RmsNorm(DType dtype)
+    public static IEnumerable<KernelCase> RmsNorm(DType dtype, int tokens)
     {
-        const int T = 4096, H = 512;
-        double bytes = (double)T * H * dtype.Size();
-        yield return new("rms norm", "add forward", $"{T}×{H}", dtype, 0, 4 * bytes, m =>
+        const int H = 512;
+        double bytes = (double)tokens * H * dtype.Size();
+        yield return new("rms norm", "add forward", $"{tokens}×{H}", dtype, 0, 4 * bytes, m =>
         {
-            (Tensor y, Tensor sum, Tensor rstd, Tensor x, Tensor delta) = (m.Zero(dtype, T, H), m.Zero(dtype, T, H), m.Zero(DType.F32, T), m.Random(dtype, T, H), m.Random(dtype, T, H));
-            Tensor weight = m.Random(dtype, H);
+            (Tensor y, Tensor sum, Tensor rstd) = (m.Zero(dtype, tokens, H), m.Zero(dtype, tokens, H), m.Zero(DType.F32, tokens));
+            (Tensor x, Tensor delta, Tensor weight) = (m.Random(dtype, tokens, H), m.Random(dtype, tokens, H), m.Random(dtype, H));
             return () => m.Backend.RmsNorm.AddForward(y, sum, rstd, x, delta, weight, 1e-6f);
         });
-        yield return new("rms norm", "add backward", $"{T}×{H}", dtype, 0, 4 * bytes, m =>
+        yield return new("rms norm", "add backward", $"{tokens}×{H}", dtype, 0, 4 * bytes, m =>
         {
-            (Tensor dx, Tensor dWeight, Tensor dy, Tensor dResidual) = (m.Zero(dtype, T, H), m.Zero(DType.F32, H), m.Random(dtype, T, H), m.Random(dtype, T, H));
-            (Tensor x, Tensor rstd, Tensor weight) = (m.Random(dtype, T, H), m.Random(DType.F32, T), m.Random(dtype, H));
+            (Tensor dx, Tensor dWeight, Tensor dy, Tensor dResidual) = (m.Zero(dtype, tokens, H), m.Zero(DType.F32, H), m.Random(dtype, tokens, H), m.Random(dtype, tokens, H));
+            (Tensor x, Tensor rstd, Tensor weight) = (m.Random(dtype, tokens, H), m.Random(DType.F32, tokens), m.Random(dtype, H));
             return () => m.Backend.RmsNorm.AddBackward(dx, dWeight, dy, dResidual, x, rstd, weight);
         });
     }
 
-    /// <summary>Gated layers of T×I.</summary>
-    public static IEnumerable<KernelCase> SwiGlu(DType dtype)
+    /// <summary>Gated layers of tokens×I.</summary>
+    public static IEnumerable<KernelCase> SwiGlu(DType dtype, int tokens)
     {
-        const int T = 4096, I = 1536;
-        double bytes = (double)T * I * dtype.Size();
-        yield return new("swiglu", "forward", $"{T}×{I}", dtype, 0, 3 * bytes, m =>
+        const int I = 1536;
+        double bytes = (double)tokens * I * dtype.Size();
+        yield return new("swiglu", "forward", $"{tokens}×{I}", dtype, 0, 3 * bytes, m =>
         {
-            (Tensor y, Tensor gateUp) = (m.Zero(dtype, T, I), m.Random(dtype, T, 2 * I));
+            (Tensor y, Tensor gateUp) = (m.Zero(dtype, tokens, I), m.Random(dtype, tokens, 2 * I));
             return () => m.Backend.SwiGlu.Forward(y, gateUp);
         });
-        yield return new("swiglu", "backward", $"{T}×{I}", dtype, 0, 5 * bytes, m =>
+        yield return new("swiglu", "backward", $"{tokens}×{I}", dtype, 0, 5 * bytes, m =>
         {
-            (Tensor dGateUp, Tensor dy, Tensor gateUp) = (m.Zero(dtype, T, 2 * I), m.Random(dtype, T, I), m.Random(dtype, T, 2 * I));
+            (Tensor dGateUp, Tensor dy, Tensor gateUp) = (m.Zero(dtype, tokens, 2 * I), m.Random(dtype, tokens, I), m.Random(dtype, tokens, 2 * I));
             return () => m.Backend.SwiGlu.Backward(dGateUp, dy, gateUp);
         });
     }
 
-    /// <summary>Rotations of T×heads×D.</summary>
-    public static IEnumerable<KernelCase> Rope(DType dtype)
+    /// <summary>Rotations of tokens×heads×D.</summary>
+    public static IEnumerable<KernelCase> Rope(DType dtype, int tokens)
     {
-        const int T = 4096, Heads = 12, Rotated = 10, D = 64;
-        yield return new("rope", "forward", $"{T}×{Heads}×{D}", dtype, 0, 2.0 * T * Rotated * D * dtype.Size(), m =>
+        const int Heads = 12, Rotated = 10, D = 64;
+        yield return new("rope", "forward", $"{tokens}×{Heads}×{D}", dtype, 0, 2.0 * tokens * Rotated * D * dtype.Size(), m =>
         {
-            (Tensor qkv, Tensor positions, Tensor table) = (m.Random(dtype, T, Heads, D), m.Integers(T, i => i % 512), m.Random(DType.F32, 512, D));
+            (Tensor qkv, Tensor positions, Tensor table) = (m.Random(dtype, tokens, Heads, D), m.Integers(tokens, i => i % 512), m.Random(DType.F32, 512, D));
             return () => m.Backend.Rope.Forward(qkv, positions, table, Rotated);
         });
     }
 
-    /// <summary>Look-ups of T rows of H.</summary>
-    public static IEnumerable<KernelCase> Embedding(DType dtype)
+    /// <summary>Look-ups of tokens rows of H.</summary>
+    public static IEnumerable<KernelCase> Embedding(DType dtype, int tokens)
     {
-        const int T = 4096, H = 512, V = 4096;
-        double row = (double)T * H;
-        yield return new("embedding", "forward", $"{T}×{H} of {V}", dtype, 0, 2 * row * dtype.Size(), m =>
+        const int H = 512, V = 4096;
+        double row = (double)tokens * H;
+        yield return new("embedding", "forward", $"{tokens}×{H} of {V}", dtype, 0, 2 * row * dtype.Size(), m =>
         {
-            (Tensor y, LinearWeight weight, Tensor ids) = (m.Zero(dtype, T, H), m.Weight(dtype, V, H), m.Ids(T, V));
+            (Tensor y, LinearWeight weight, Tensor ids) = (m.Zero(dtype, tokens, H), m.Weight(dtype, V, H), m.Ids(tokens, V));
             return () => m.Backend.Embedding.Forward(y, weight, ids);
         });
-        yield return new("embedding", "backward", $"{T}×{H} of {V}", dtype, 0, row * (8 + dtype.Size()), m =>
+        // Rows of the gradient that are read and written: an id that comes twice is one.
+        double distinct = V * (1 - Math.Pow(1 - (1.0 / V), tokens));
+        yield return new("embedding", "backward", $"{tokens}×{H} of {V}", dtype, 0, (row * dtype.Size()) + (8 * distinct * H), m =>
         {
-            (Tensor dWeight, Tensor dy, Tensor ids) = (m.Zero(DType.F32, V, H), m.Random(dtype, T, H), m.Ids(T, V));
+            (Tensor dWeight, Tensor dy, Tensor ids) = (m.Zero(DType.F32, V, H), m.Random(dtype, tokens, H), m.Ids(tokens, V));
             return () => m.Backend.Embedding.Backward(dWeight, dy, ids);
         });
     }

@@ -17,6 +17,9 @@ public sealed record KernelBenchmark
     // Long enough for the clock, short enough that another program disturbs some groups and not all.
     private const double SecondsPerGroup = 0.01;
 
+    /// <summary>Rows of operations that memory limits where nothing else is asked for.</summary>
+    public const int StandardTokens = 4096;
+
     /// <summary>What it ran on.</summary>
     public required string Backend { get; init; }
 
@@ -36,20 +39,24 @@ public sealed record KernelBenchmark
     public required IReadOnlyList<KernelResult> Results { get; init; }
 
     /// <summary>Every case in a storage type.</summary>
-    public static IEnumerable<KernelCase> Cases(DType dtype) =>
+    /// <param name="dtype">The storage type.</param>
+    /// <param name="tokens">Rows of operations that memory limits; with few, a large GPU computes in its cache, and launching shows.</param>
+    public static IEnumerable<KernelCase> Cases(DType dtype, int tokens = StandardTokens) =>
     [
-        .. LinearCases.All(dtype), .. AttentionCases.All(dtype), .. PolicyLossCases.All(dtype), .. ElementwiseCases.RmsNorm(dtype), .. ElementwiseCases.SwiGlu(dtype),
-        .. ElementwiseCases.Rope(dtype), .. ElementwiseCases.Embedding(dtype), .. ElementwiseCases.AdamW(dtype), .. ElementwiseCases.Sampling(dtype),
+        .. LinearCases.All(dtype), .. AttentionCases.All(dtype), .. PolicyLossCases.All(dtype), .. ElementwiseCases.RmsNorm(dtype, tokens),
+        .. ElementwiseCases.SwiGlu(dtype, tokens), .. ElementwiseCases.Rope(dtype, tokens), .. ElementwiseCases.Embedding(dtype, tokens),
+        .. ElementwiseCases.AdamW(dtype), .. ElementwiseCases.Sampling(dtype),
     ];
 
     /// <summary>Measures the cases whose name holds a text.</summary>
     /// <param name="filter">The text; empty for all.</param>
+    /// <param name="tokens">Rows of operations that memory limits.</param>
     /// <param name="options">Where, and how many groups of calls; storage type auto means both.</param>
     /// <exception cref="LuffyException">The backend is not to be had, or no case has such a name.</exception>
-    public static KernelBenchmark Run(string filter, BenchmarkOptions options)
+    public static KernelBenchmark Run(string filter, int tokens, BenchmarkOptions options)
     {
         DType[] dtypes = options.Model.Dtype switch { StorageType.F32 => [DType.F32], StorageType.Bf16 => [DType.Bf16], _ => [DType.F32, DType.Bf16] };
-        KernelCase[] cases = [.. dtypes.SelectMany(Cases).Where(c => c.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        KernelCase[] cases = [.. dtypes.SelectMany(d => Cases(d, tokens)).Where(c => c.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Length == 0)
             throw LuffyException.Usage($"no kernel has a name that holds '{filter}'; names are like '{LinearCases.All(DType.F32).First().Name}'");
         using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads);
