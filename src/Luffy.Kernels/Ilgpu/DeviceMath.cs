@@ -82,6 +82,9 @@ internal static class DeviceMath
     /// <summary>1/(1 + e⁻ˣ).</summary>
     public static float Sigmoid(float x) => 1 / (1 + Exp(-x));
 
+    /// <summary>The remainder by a power of two, of a number that is not negative: one instruction, where <c>%</c> is a division, constant or not.</summary>
+    public static int Modulo(int value, int powerOfTwo) => value & (powerOfTwo - 1);
+
     /// <summary><see cref="BFloat16.FromSingle"/>, in what a GPU can do.</summary>
     public static ushort RoundToBFloat16(float value)
     {

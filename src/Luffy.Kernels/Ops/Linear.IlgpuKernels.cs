@@ -115,7 +115,7 @@ internal static class LinearKernels
             int count = IntrinsicMath.Min(BiasRows, rows - first);
             for (int i = Group.IdxX; i < count * BiasColumns; i += Group.DimX)
             {
-                int column = start + (i % BiasColumns);
+                int column = start + DeviceMath.Modulo(i, BiasColumns);
                 if (column < n) terms[i] = TStorage.Load(dy[((long)(first + (i / BiasColumns)) * n) + column]);
             }
 

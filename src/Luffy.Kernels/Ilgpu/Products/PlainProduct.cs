@@ -34,7 +34,7 @@ internal struct PlainProduct<TStorage, TThread, TGroup> : ITileProduct<TStorage>
     private static ThreadPlace Place => new()
     {
         Row = Group.IdxX / TGroup.Across,
-        Column = Group.IdxX % TGroup.Across,
+        Column = DeviceMath.Modulo(Group.IdxX, TGroup.Across),
         Down = TGroup.Down,
         Across = TGroup.Across,
     };
@@ -63,8 +63,20 @@ internal struct PlainProduct<TStorage, TThread, TGroup> : ITileProduct<TStorage>
     /// <inheritdoc/>
     public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, int depth)
     {
+        // Four elements a round, so that the next ones are on their way while one is multiplied.
         ThreadPlace place = Place;
-        for (int d = 0; d < depth; d++) _sums.MultiplyAdd(a.SubView(d * Pitch(Rows)), b.SubView(d * Pitch(Columns)), place);
+        PlacePair step = new() { A = Pitch(Rows) * 4 / TThread.LinesAtOnce, B = Pitch(Columns) * 4 / TThread.LinesAtOnce };
+        PlacePair at = new() { A = place.Row, B = place.Column };
+        int d = 0;
+        for (; d + 4 <= depth; d += 4, at += 4 * step)
+        {
+            _sums.MultiplyAdd(a, b, at, default, place);
+            _sums.MultiplyAdd(a, b, at, step, place);
+            _sums.MultiplyAdd(a, b, at, 2 * step, place);
+            _sums.MultiplyAdd(a, b, at, 3 * step, place);
+        }
+
+        for (; d < depth; d++, at += step) _sums.MultiplyAdd(a, b, at, default, place);
     }
 
     /// <inheritdoc/>
@@ -75,18 +87,18 @@ internal struct PlainProduct<TStorage, TThread, TGroup> : ITileProduct<TStorage>
 
     private static Words4 FetchFour<TSum>(MatrixOperand<TStorage> operand, int lines, int firstLine, int firstDepth, int four)
         where TSum : struct, ISummation => TSum.OverColumns
-            ? operand.LoadFour(firstLine + (four / (TGroup.Depth / 4)), firstDepth + (four % (TGroup.Depth / 4) * 4))
-            : operand.LoadFour(firstDepth + (four / (lines / 4)), firstLine + (four % (lines / 4) * 4));
+            ? operand.LoadFour(firstLine + (four / (TGroup.Depth / 4)), firstDepth + (DeviceMath.Modulo(four, TGroup.Depth / 4) * 4))
+            : operand.LoadFour(firstDepth + (four / (lines / 4)), firstLine + (DeviceMath.Modulo(four, lines / 4) * 4));
 
     private static void PutFour<TSum>(ArrayView<Words4> stage, int lines, int four, Words4 words) where TSum : struct, ISummation
     {
         if (!TSum.OverColumns)
         {
-            stage[(four / (lines / 4) * Pitch(lines)) + (four % (lines / 4))] = words;
+            stage[(four / (lines / 4) * Pitch(lines)) + DeviceMath.Modulo(four, lines / 4)] = words;
             return;
         }
 
-        int at = (four % (TGroup.Depth / 4) * 16 * Pitch(lines)) + (four / (TGroup.Depth / 4));
+        int at = (DeviceMath.Modulo(four, TGroup.Depth / 4) * 16 * Pitch(lines)) + (four / (TGroup.Depth / 4));
         ArrayView<uint> single = stage.Cast<uint>();
         single[at] = words.A;
         single[at + (4 * Pitch(lines))] = words.B;

@@ -35,11 +35,11 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
 
     private static int WarpRow => Group.IdxX / TensorCore.Lanes / TGroup.Across * TWarp.Rows;
 
-    private static int WarpColumn => Group.IdxX / TensorCore.Lanes % TGroup.Across * TWarp.Columns;
+    private static int WarpColumn => DeviceMath.Modulo(Group.IdxX / TensorCore.Lanes, TGroup.Across) * TWarp.Columns;
 
-    private static int LaneGroup => Group.IdxX % TensorCore.Lanes / 4;
+    private static int LaneGroup => DeviceMath.Modulo(Group.IdxX, TensorCore.Lanes) / 4;
 
-    private static int LaneInGroup => Group.IdxX % 4;
+    private static int LaneInGroup => DeviceMath.Modulo(Group.IdxX, 4);
 
     /// <inheritdoc/>
     public static int StageWords(int lines) => lines * Pitch / 4;
@@ -55,12 +55,12 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
         if (TSum.OverColumns)
         {
             int second = portion + Portions(lines), eights = TGroup.Depth / 8;
-            words.First = operand.LoadEight(firstLine + (portion / eights), firstDepth + (portion % eights * 8));
-            words.Second = operand.LoadEight(firstLine + (second / eights), firstDepth + (second % eights * 8));
+            words.First = operand.LoadEight(firstLine + (portion / eights), firstDepth + (DeviceMath.Modulo(portion, eights) * 8));
+            words.Second = operand.LoadEight(firstLine + (second / eights), firstDepth + (DeviceMath.Modulo(second, eights) * 8));
         }
         else
         {
-            int depth = firstDepth + (portion % (TGroup.Depth / 2) * 2), line = firstLine + (portion / (TGroup.Depth / 2) * 8);
+            int depth = firstDepth + (DeviceMath.Modulo(portion, TGroup.Depth / 2) * 2), line = firstLine + (portion / (TGroup.Depth / 2) * 8);
             words.First = operand.LoadEight(depth, line);
             words.Second = operand.LoadEight(depth + 1, line);
         }
@@ -74,13 +74,13 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
         if (TSum.OverColumns)
         {
             int second = portion + Portions(lines), eights = TGroup.Depth / 8;
-            stage[(portion / eights * (Pitch / 4)) + (portion % eights)] = words.First;
-            stage[(second / eights * (Pitch / 4)) + (second % eights)] = words.Second;
+            stage[(portion / eights * (Pitch / 4)) + DeviceMath.Modulo(portion, eights)] = words.First;
+            stage[(second / eights * (Pitch / 4)) + DeviceMath.Modulo(second, eights)] = words.Second;
             return;
         }
 
         ArrayView<uint> single = stage.Cast<uint>();
-        int at = (portion / (TGroup.Depth / 2) * 8 * Pitch) + (portion % (TGroup.Depth / 2));
+        int at = (portion / (TGroup.Depth / 2) * 8 * Pitch) + DeviceMath.Modulo(portion, TGroup.Depth / 2);
         PutTwo(single, at, words.First.A, words.Second.A);
         PutTwo(single, at + (2 * Pitch), words.First.B, words.Second.B);
         PutTwo(single, at + (4 * Pitch), words.First.C, words.Second.C);
@@ -90,9 +90,11 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
     /// <inheritdoc/>
     public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, int depth)
     {
-        ArrayView<uint> rows = a.Cast<uint>().SubView(((WarpRow + LaneGroup) * Pitch) + LaneInGroup);
-        ArrayView<uint> columns = b.Cast<uint>().SubView(((WarpColumn + LaneGroup) * Pitch) + LaneInGroup);
-        for (int d = 0; d < depth; d += TensorCore.Depth) _sums.MultiplyAdd(rows.SubView(d / 2), columns.SubView(d / 2), Pitch);
+        ArrayView<uint> rows = a.Cast<uint>(), columns = b.Cast<uint>();
+        int row = ((WarpRow + LaneGroup) * Pitch) + LaneInGroup, column = ((WarpColumn + LaneGroup) * Pitch) + LaneInGroup;
+        // One instruction's depth a round: with two at a time there are too many registers for two groups of a large tile on a multiprocessor.
+        for (int d = 0; d < depth; d += TensorCore.Depth, row += TensorCore.Depth / 2, column += TensorCore.Depth / 2)
+            _sums.MultiplyAdd(rows.SubView(row), columns.SubView(column), Pitch);
     }
 
     /// <inheritdoc/>

@@ -13,11 +13,16 @@ internal interface IThreadTile
     /// <summary>Columns of a thread.</summary>
     static abstract int Columns { get; }
 
+    /// <summary>Lines of an operand that are read at once.</summary>
+    static abstract int LinesAtOnce { get; }
+
     /// <summary>Adds the products of one element of depth.</summary>
-    /// <param name="a">The operand's lines at that depth.</param>
-    /// <param name="b">The other's.</param>
+    /// <param name="a">The operand's stage.</param>
+    /// <param name="b">The other's stage.</param>
+    /// <param name="at">Where this thread's first lines are in each, counted in <see cref="LinesAtOnce"/>.</param>
+    /// <param name="further">So many more, a constant: an address with it takes no instruction.</param>
     /// <param name="place">Where the thread stands.</param>
-    void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, ThreadPlace place);
+    void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, PlacePair at, PlacePair further, ThreadPlace place);
 
     /// <summary>Shows every sum to a visitor.</summary>
     void Visit<TVisitor>(ref TVisitor visitor, ThreadPlace place) where TVisitor : struct, ITileVisitor;
@@ -28,6 +33,22 @@ internal struct ThreadPlace
 {
     /// <summary>Its place, and the number of places, in each direction.</summary>
     public int Row, Column, Down, Across;
+}
+
+/// <summary>A place in the stage of each operand.</summary>
+internal struct PlacePair
+{
+    /// <summary>In the first.</summary>
+    public int A;
+
+    /// <summary>In the second.</summary>
+    public int B;
+
+    /// <summary>Both, so many times.</summary>
+    public static PlacePair operator *(int times, PlacePair place) => new() { A = times * place.A, B = times * place.B };
+
+    /// <summary>Both further.</summary>
+    public static PlacePair operator +(PlacePair place, PlacePair further) => new() { A = place.A + further.A, B = place.B + further.B };
 }
 
 /// <summary>2×2 sums.</summary>
@@ -42,9 +63,12 @@ internal struct Thread2x2 : IThreadTile
     public static int Columns => 2;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, ThreadPlace place)
+    public static int LinesAtOnce => 2;
+
+    /// <inheritdoc/>
+    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, PlacePair at, PlacePair further, ThreadPlace place)
     {
-        Float2 rows = a.Cast<Float2>()[place.Row], columns = b.Cast<Float2>()[place.Column];
+        Float2 rows = a.Cast<Float2>().SubView(at.A)[further.A], columns = b.Cast<Float2>().SubView(at.B)[further.B];
         _r0.MultiplyAdd(rows.A, columns);
         _r1.MultiplyAdd(rows.B, columns);
     }
@@ -69,8 +93,11 @@ internal struct Thread4x4 : IThreadTile
     public static int Columns => 4;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, ThreadPlace place) =>
-        MultiplyAdd(a.Cast<Float4>()[place.Row], b.Cast<Float4>()[place.Column]);
+    public static int LinesAtOnce => 4;
+
+    /// <inheritdoc/>
+    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, PlacePair at, PlacePair further, ThreadPlace place) =>
+        MultiplyAdd(a.Cast<Float4>().SubView(at.A)[further.A], b.Cast<Float4>().SubView(at.B)[further.B]);
 
     /// <summary>Adds rows · columnsᵀ.</summary>
     public void MultiplyAdd(Float4 rows, Float4 columns)
@@ -113,10 +140,13 @@ internal struct Thread8x8 : IThreadTile
     public static int Columns => 8;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, ThreadPlace place)
+    public static int LinesAtOnce => 4;
+
+    /// <inheritdoc/>
+    public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, PlacePair at, PlacePair further, ThreadPlace place)
     {
-        ArrayView<Float4> rows = a.Cast<Float4>(), columns = b.Cast<Float4>();
-        Float4 upper = rows[place.Row], lower = rows[place.Row + place.Down], left = columns[place.Column], right = columns[place.Column + place.Across];
+        ArrayView<Float4> rows = a.Cast<Float4>().SubView(at.A), columns = b.Cast<Float4>().SubView(at.B);
+        Float4 upper = rows[further.A], lower = rows[further.A + place.Down], left = columns[further.B], right = columns[further.B + place.Across];
         _upperLeft.MultiplyAdd(upper, left);
         _upperRight.MultiplyAdd(upper, right);
         _lowerLeft.MultiplyAdd(lower, left);
