@@ -70,8 +70,9 @@ public sealed class TensorCoreTests
         Expect.SameBits("sums", actual, expected);
     }
 
-    [TestCase("TensorProduct<Warp16x8, Group1x4x64>", 1), TestCase("TensorProduct<Warp32x32, Group2x2x32>", 8)]
-    [TestCase("TensorProduct<Warp64x32, Group2x4x32>", 16)]
+    /// <summary>The smallest tile multiplies two depths at a time, and what is left of a stage.</summary>
+    [TestCase("TensorProduct<Warp16x8, Warps1x4x128>", 3), TestCase("TensorProduct<Warp32x32, Warps2x2x32>", 8)]
+    [TestCase("TensorProduct<Warp64x32, Warps2x4x32>", 16)]
     public void Kernels_hold_an_instruction_for_each_of_their_fragments(string tile, int instructions)
     {
         using PtxCompiler compiler = new(8, 0);

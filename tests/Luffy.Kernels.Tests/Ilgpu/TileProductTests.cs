@@ -17,8 +17,8 @@ public sealed class TileProductTests(DType dtype, bool tensorCores)
     private const string Seed = "0N0XIzNsQ0O2";
     private const int Cases = 12;
 
-    // Stages of the deepest tile are 64 long. The second shape has rows of multiples of 16 bytes, and the third ends within a portion of them.
-    private static readonly int[][] Shapes = [[19, 37, 67], [24, 40, 72], [1, 24, 8]];
+    // The second shape has rows of multiples of 16 bytes. The last three have sums that are longer than the deepest stage, 128, one product each.
+    private static readonly int[][] Shapes = [[19, 37, 67], [24, 40, 72], [1, 24, 8], [3, 20, 140], [2, 147, 24], [133, 9, 8]];
 
     private readonly Dictionary<ProductSize, IlgpuBackend> _backends = [];
 

@@ -1,57 +1,5 @@
 namespace Luffy.Kernels.Ilgpu.Products;
 
-/// <summary>One thread, or one warp.</summary>
-internal readonly struct Group1x1x32 : IGroupShape
-{
-    /// <inheritdoc/>
-    public static int Down => 1;
-
-    /// <inheritdoc/>
-    public static int Across => 1;
-
-    /// <inheritdoc/>
-    public static int Depth => 32;
-}
-
-/// <summary>Four warps beside one another.</summary>
-internal readonly struct Group1x4x64 : IGroupShape
-{
-    /// <inheritdoc/>
-    public static int Down => 1;
-
-    /// <inheritdoc/>
-    public static int Across => 4;
-
-    /// <inheritdoc/>
-    public static int Depth => 64;
-}
-
-/// <summary>Four warps.</summary>
-internal readonly struct Group2x2x32 : IGroupShape
-{
-    /// <inheritdoc/>
-    public static int Down => 2;
-
-    /// <inheritdoc/>
-    public static int Across => 2;
-
-    /// <inheritdoc/>
-    public static int Depth => 32;
-}
-
-/// <summary>Eight warps.</summary>
-internal readonly struct Group2x4x32 : IGroupShape
-{
-    /// <inheritdoc/>
-    public static int Down => 2;
-
-    /// <inheritdoc/>
-    public static int Across => 4;
-
-    /// <inheritdoc/>
-    public static int Depth => 32;
-}
-
 /// <summary>128 threads.</summary>
 internal readonly struct Group8x16x32 : IGroupShape
 {
@@ -89,4 +37,81 @@ internal readonly struct Group16x16x32 : IGroupShape
 
     /// <inheritdoc/>
     public static int Depth => 32;
+}
+
+/// <summary>One thread.</summary>
+internal readonly struct Group1x1x32 : IGroupShape
+{
+    /// <inheritdoc/>
+    public static int Down => 1;
+
+    /// <inheritdoc/>
+    public static int Across => 1;
+
+    /// <inheritdoc/>
+    public static int Depth => 32;
+}
+
+/// <summary>One warp.</summary>
+internal readonly struct Warps1x1x32 : IWarpGroupShape
+{
+    /// <inheritdoc/>
+    public static int Down => 1;
+
+    /// <inheritdoc/>
+    public static int Across => 1;
+
+    /// <inheritdoc/>
+    public static int Depth => 32;
+
+    /// <inheritdoc/>
+    public static int Warps => 1;
+}
+
+/// <summary>Four warps beside one another, and four that bring operands: few rows take less time to multiply than to bring.</summary>
+internal readonly struct Warps1x4x128 : IWarpGroupShape
+{
+    /// <inheritdoc/>
+    public static int Down => 1;
+
+    /// <inheritdoc/>
+    public static int Across => 4;
+
+    /// <inheritdoc/>
+    public static int Depth => 128;
+
+    /// <inheritdoc/>
+    public static int Warps => 8;
+}
+
+/// <summary>Four warps.</summary>
+internal readonly struct Warps2x2x32 : IWarpGroupShape
+{
+    /// <inheritdoc/>
+    public static int Down => 2;
+
+    /// <inheritdoc/>
+    public static int Across => 2;
+
+    /// <inheritdoc/>
+    public static int Depth => 32;
+
+    /// <inheritdoc/>
+    public static int Warps => 4;
+}
+
+/// <summary>Eight warps.</summary>
+internal readonly struct Warps2x4x32 : IWarpGroupShape
+{
+    /// <inheritdoc/>
+    public static int Down => 2;
+
+    /// <inheritdoc/>
+    public static int Across => 4;
+
+    /// <inheritdoc/>
+    public static int Depth => 32;
+
+    /// <inheritdoc/>
+    public static int Warps => 8;
 }

@@ -69,3 +69,10 @@ internal interface IGroupShape
     /// <summary>Elements of a stage.</summary>
     static abstract int Depth { get; }
 }
+
+/// <summary>The same for warps, some of which may only bring operands.</summary>
+internal interface IWarpGroupShape : IGroupShape
+{
+    /// <summary>Warps of the group; those beyond <see cref="IGroupShape.Down"/> × <see cref="IGroupShape.Across"/> multiply nothing.</summary>
+    static abstract int Warps { get; }
+}

@@ -38,8 +38,8 @@ internal static class ProductTiles
         typeof(PlainProduct<F32Storage, Thread4x4, Group16x16x32>), typeof(PlainProduct<F32Storage, Thread8x8, Group16x16x16>),
         typeof(PlainProduct<Bf16Storage, Thread8x8, Group1x1x32>), typeof(PlainProduct<Bf16Storage, Thread2x2, Group8x16x32>),
         typeof(PlainProduct<Bf16Storage, Thread4x4, Group16x16x32>), typeof(PlainProduct<Bf16Storage, Thread8x8, Group16x16x16>),
-        typeof(TensorProduct<Warp16x8, Group1x1x32>), typeof(TensorProduct<Warp16x8, Group1x4x64>),
-        typeof(TensorProduct<Warp32x32, Group2x2x32>), typeof(TensorProduct<Warp64x32, Group2x4x32>),
+        typeof(TensorProduct<Warp16x8, Warps1x1x32>), typeof(TensorProduct<Warp16x8, Warps1x4x128>),
+        typeof(TensorProduct<Warp32x32, Warps2x2x32>), typeof(TensorProduct<Warp64x32, Warps2x4x32>),
     ];
 
     /// <summary>
@@ -84,10 +84,10 @@ internal static class ProductTiles
     {
         switch (size)
         {
-            case ProductSize.Large: launch.Launch<Bf16Storage, TensorProduct<Warp64x32, Group2x4x32>>(); break;
-            case ProductSize.Medium: launch.Launch<Bf16Storage, TensorProduct<Warp32x32, Group2x2x32>>(); break;
-            case ProductSize.Small: launch.Launch<Bf16Storage, TensorProduct<Warp16x8, Group1x4x64>>(); break;
-            default: launch.Launch<Bf16Storage, TensorProduct<Warp16x8, Group1x1x32>>(); break;
+            case ProductSize.Large: launch.Launch<Bf16Storage, TensorProduct<Warp64x32, Warps2x4x32>>(); break;
+            case ProductSize.Medium: launch.Launch<Bf16Storage, TensorProduct<Warp32x32, Warps2x2x32>>(); break;
+            case ProductSize.Small: launch.Launch<Bf16Storage, TensorProduct<Warp16x8, Warps1x4x128>>(); break;
+            default: launch.Launch<Bf16Storage, TensorProduct<Warp16x8, Warps1x1x32>>(); break;
         }
     }
 

@@ -11,7 +11,7 @@ namespace Luffy.Kernels.Ilgpu.Products;
 /// <typeparam name="TGroup">Warps of the group.</typeparam>
 internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
     where TWarp : struct, IWarpTile
-    where TGroup : struct, IGroupShape
+    where TGroup : struct, IWarpGroupShape
 {
     // The compiler does not see that its methods change it.
 #pragma warning disable CS0649
@@ -25,13 +25,15 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
     public static int Columns => TGroup.Across * TWarp.Columns;
 
     /// <inheritdoc/>
-    public static int Threads => TGroup.Down * TGroup.Across * TensorCore.Lanes;
+    public static int Threads => TGroup.Warps * TensorCore.Lanes;
 
     /// <inheritdoc/>
     public static int Depth => TGroup.Depth;
 
     // Words of a line. With four more than it has, the eight lines and four words that a fragment is read from lie in 32 different banks.
     private static int Pitch => (TGroup.Depth / 2) + 4;
+
+    private static bool Multiplies => TGroup.Warps == TGroup.Down * TGroup.Across || Group.IdxX < TGroup.Down * TGroup.Across * TensorCore.Lanes;
 
     private static int WarpRow => Group.IdxX / TensorCore.Lanes / TGroup.Across * TWarp.Rows;
 
@@ -90,16 +92,16 @@ internal struct TensorProduct<TWarp, TGroup> : ITileProduct<Bf16Storage>
     /// <inheritdoc/>
     public void MultiplyAdd(ArrayView<Words4> a, ArrayView<Words4> b, int depth)
     {
-        ArrayView<uint> rows = a.Cast<uint>(), columns = b.Cast<uint>();
-        int row = ((WarpRow + LaneGroup) * Pitch) + LaneInGroup, column = ((WarpColumn + LaneGroup) * Pitch) + LaneInGroup;
-        // One instruction's depth a round: with two at a time there are too many registers for two groups of a large tile on a multiprocessor.
-        for (int d = 0; d < depth; d += TensorCore.Depth, row += TensorCore.Depth / 2, column += TensorCore.Depth / 2)
-            _sums.MultiplyAdd(rows.SubView(row), columns.SubView(column), Pitch);
+        if (!Multiplies) return;
+        PlacePair at = new() { A = ((WarpRow + LaneGroup) * Pitch) + LaneInGroup, B = ((WarpColumn + LaneGroup) * Pitch) + LaneInGroup };
+        _sums.MultiplyAdd(a.Cast<uint>(), b.Cast<uint>(), at, depth, Pitch);
     }
 
     /// <inheritdoc/>
-    public void Visit<TVisitor>(ref TVisitor visitor) where TVisitor : struct, ITileVisitor =>
-        _sums.Visit(ref visitor, WarpRow + LaneGroup, WarpColumn + (2 * LaneInGroup));
+    public void Visit<TVisitor>(ref TVisitor visitor) where TVisitor : struct, ITileVisitor
+    {
+        if (Multiplies) _sums.Visit(ref visitor, WarpRow + LaneGroup, WarpColumn + (2 * LaneInGroup));
+    }
 
     // Two lines at two depths, as two words of one line each.
     private static void PutTwo(ArrayView<uint> stage, int at, uint atDepth, uint atNextDepth)

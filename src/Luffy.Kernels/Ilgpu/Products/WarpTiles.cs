@@ -13,11 +13,13 @@ internal interface IWarpTile
     /// <summary>Columns of the warp.</summary>
     static abstract int Columns { get; }
 
-    /// <summary>Adds the products of 16 elements of depth.</summary>
-    /// <param name="a">Lines of the first operand, two elements a word, from this lane's first word on.</param>
+    /// <summary>Adds the products of a stage, 16 elements of depth at a time.</summary>
+    /// <param name="a">The first operand's stage, two elements a word.</param>
     /// <param name="b">The other's.</param>
+    /// <param name="at">This lane's first word in each.</param>
+    /// <param name="depth">Elements of depth.</param>
     /// <param name="pitch">Words between lines.</param>
-    void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, int pitch);
+    void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, PlacePair at, int depth, int pitch);
 
     /// <summary>Shows every sum to a visitor.</summary>
     /// <param name="visitor">The visitor.</param>
@@ -38,8 +40,21 @@ internal struct Warp16x8 : IWarpTile
     public static int Columns => 8;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, int pitch) =>
-        MultiplyAdd(Fragments.Rows(a, 0, pitch), Fragments.Columns(b, 0));
+    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, PlacePair at, int depth, int pitch)
+    {
+        // Two at a time: with one instruction between one read and the next, waiting for shared memory would take as long as multiplying.
+        int d = 0;
+        for (; d + TensorCore.Depth < depth; d += 2 * TensorCore.Depth, at += 2 * Fragments.Step)
+        {
+            ArrayView<uint> rows = a.SubView(at.A), columns = b.SubView(at.B);
+            RowFragment firstRows = Fragments.Rows(rows, 0, pitch), nextRows = Fragments.Rows(rows, Fragments.WordsOfStep, pitch);
+            ColumnFragment firstColumns = Fragments.Columns(columns, 0), nextColumns = Fragments.Columns(columns, Fragments.WordsOfStep);
+            MultiplyAdd(firstRows, firstColumns);
+            MultiplyAdd(nextRows, nextColumns);
+        }
+
+        if (d < depth) MultiplyAdd(Fragments.Rows(a.SubView(at.A), 0, pitch), Fragments.Columns(b.SubView(at.B), 0));
+    }
 
     /// <summary>Adds rows · columnsᵀ.</summary>
     public void MultiplyAdd(RowFragment rows, ColumnFragment columns) =>
@@ -65,11 +80,15 @@ internal struct Warp32x32 : IWarpTile
     public static int Columns => 32;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, int pitch)
+    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, PlacePair at, int depth, int pitch)
     {
-        FourColumnFragments columns = Fragments.FourColumns(b, pitch);
-        _upper.MultiplyAdd(Fragments.Rows(a, 0, pitch), columns);
-        _lower.MultiplyAdd(Fragments.Rows(a, 16 * pitch, pitch), columns);
+        for (int d = 0; d < depth; d += TensorCore.Depth, at += Fragments.Step)
+        {
+            ArrayView<uint> rows = a.SubView(at.A);
+            FourColumnFragments columns = Fragments.FourColumns(b.SubView(at.B), pitch);
+            _upper.MultiplyAdd(Fragments.Rows(rows, 0, pitch), columns);
+            _lower.MultiplyAdd(Fragments.Rows(rows, 16 * pitch, pitch), columns);
+        }
     }
 
     /// <inheritdoc/>
@@ -92,13 +111,17 @@ internal struct Warp64x32 : IWarpTile
     public static int Columns => 32;
 
     /// <inheritdoc/>
-    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, int pitch)
+    public void MultiplyAdd(ArrayView<uint> a, ArrayView<uint> b, PlacePair at, int depth, int pitch)
     {
-        FourColumnFragments columns = Fragments.FourColumns(b, pitch);
-        _r0.MultiplyAdd(Fragments.Rows(a, 0, pitch), columns);
-        _r1.MultiplyAdd(Fragments.Rows(a, 16 * pitch, pitch), columns);
-        _r2.MultiplyAdd(Fragments.Rows(a, 32 * pitch, pitch), columns);
-        _r3.MultiplyAdd(Fragments.Rows(a, 48 * pitch, pitch), columns);
+        for (int d = 0; d < depth; d += TensorCore.Depth, at += Fragments.Step)
+        {
+            ArrayView<uint> rows = a.SubView(at.A);
+            FourColumnFragments columns = Fragments.FourColumns(b.SubView(at.B), pitch);
+            _r0.MultiplyAdd(Fragments.Rows(rows, 0, pitch), columns);
+            _r1.MultiplyAdd(Fragments.Rows(rows, 16 * pitch, pitch), columns);
+            _r2.MultiplyAdd(Fragments.Rows(rows, 32 * pitch, pitch), columns);
+            _r3.MultiplyAdd(Fragments.Rows(rows, 48 * pitch, pitch), columns);
+        }
     }
 
     /// <inheritdoc/>
@@ -145,6 +168,12 @@ internal struct FourColumnFragments
 /// <summary>Fragments from shared memory.</summary>
 internal static class Fragments
 {
+    /// <summary>Words of a line that one instruction takes.</summary>
+    public const int WordsOfStep = TensorCore.Depth / 2;
+
+    /// <summary>From the words of one instruction to those of the next.</summary>
+    public static PlacePair Step => new() { A = WordsOfStep, B = WordsOfStep };
+
     /// <summary>16 rows, of which the lane's first word is at <paramref name="at"/>.</summary>
     public static RowFragment Rows(ArrayView<uint> lines, int at, int pitch) => new()
     {
