@@ -111,7 +111,10 @@ public sealed class IlgpuBackend : IBackend
         if (dtype is not (DType.F32 or DType.Bf16))
             throw new LuffyKernelException("MeasureArithmetic", $"the dtype must be f32 or bf16, not {dtype.Name()}");
         // How fast the host plays a GPU is no limit of anything.
-        return _context.IsEmulator || dtype == DType.Bf16 ? null : new DevicePeaks(_context).MultiplyAdds();
+        if (_context.IsEmulator) return null;
+        DevicePeaks peaks = new(_context);
+        // Without tensor cores products of bf16 are f32 multiply-adds of what was loaded.
+        return dtype == DType.Bf16 && _context.HasTensorCores ? peaks.TensorMultiplyAdds() : peaks.MultiplyAdds();
     }
 
     /// <inheritdoc/>

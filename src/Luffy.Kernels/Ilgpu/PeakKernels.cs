@@ -1,19 +1,16 @@
 using ILGPU;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Ilgpu;
-
-/// <summary>128 bits, loaded at once.</summary>
-internal struct PeakWords
-{
-    /// <summary>The four words, in the order of memory.</summary>
-    public uint A, B, C, D;
-}
 
 /// <summary>Kernels that do nothing but keep one unit of a device busy. Their results depend on every step, so that no compiler leaves one out.</summary>
 internal static class PeakKernels
 {
     /// <summary>Fused multiply-adds that a thread of <see cref="MultiplyAdds"/> does in one iteration.</summary>
     public const int StepsOfIteration = 8 * Chains.Count;
+
+    /// <summary>Multiply-adds that a warp of <see cref="TensorMultiplyAdds"/> does in one iteration: 16×8×16 an instruction.</summary>
+    public const int WarpStepsOfIteration = FragmentChains.Count * 16 * 8 * 16;
 
     /// <summary>
     /// results[i] = the sum of thread i's chains after so many iterations of 8 steps x ← x·factor + addend. One thread's chains are independent,
@@ -34,15 +31,33 @@ internal static class PeakKernels
         results[GridStride.First] = Chains.Sum(chains);
     }
 
+    /// <summary>
+    /// results[i] = the sum of thread i's parts of its warp's chains, sums ← sums + rows · columnsᵀ, after so many iterations of one step each.
+    /// The operands are bits that look random, as ±½ … ±1: zeros multiply faster.
+    /// </summary>
+    [Kernel]
+    public static void TensorMultiplyAdds(ArrayView<float> results, int iterations)
+    {
+        uint seed = (uint)(GridStride.First * 6);
+        RowFragment rows = new() { Upper = Pair(seed), Lower = Pair(seed + 1), UpperFurther = Pair(seed + 2), LowerFurther = Pair(seed + 3) };
+        ColumnFragment columns = new() { Word = Pair(seed + 4), Further = Pair(seed + 5) };
+        FragmentChains chains = default;
+        for (int i = 0; i < iterations; i++) chains = FragmentChains.Step(chains, rows, columns);
+        results[GridStride.First] = FragmentChains.Sum(chains);
+    }
+
+    /// <summary>Two bf16 of random sign and mantissa, ½ or above and below 1.</summary>
+    public static uint Pair(uint seed) => (Scramble(seed) & 0x807F807Fu) | 0x3F003F00u;
+
     /// <summary>folds[i] = the exclusive or of all words that thread i reads; the threads together read every word once.</summary>
     [Kernel]
-    public static void Read(ArrayView<uint> folds, ArrayView<PeakWords> words)
+    public static void Read(ArrayView<uint> folds, ArrayView<Words4> words)
     {
         long i = GridStride.First, step = GridStride.Step;
         uint fold = 0;
         for (; i + (3 * step) < words.Length; i += 4 * step)
         {
-            PeakWords a = words[i], b = words[i + step], c = words[i + (2 * step)], d = words[i + (3 * step)];
+            Words4 a = words[i], b = words[i + step], c = words[i + (2 * step)], d = words[i + (3 * step)];
             fold ^= Fold(a) ^ Fold(b) ^ Fold(c) ^ Fold(d);
         }
 
@@ -65,7 +80,7 @@ internal static class PeakKernels
         return x ^ (x >> 16);
     }
 
-    private static uint Fold(PeakWords words) => words.A ^ words.B ^ words.C ^ words.D;
+    private static uint Fold(Words4 words) => words.A ^ words.B ^ words.C ^ words.D;
 }
 
 /// <summary>Numbers that one thread keeps in registers, each multiplied and added to on its own.</summary>
@@ -111,4 +126,31 @@ internal struct Chains
     /// <summary>All of them, in order.</summary>
     public static float Sum(Chains x) =>
         x._a + x._b + x._c + x._d + x._e + x._f + x._g + x._h + x._i + x._j + x._k + x._l + x._m + x._n + x._o + x._p;
+}
+
+/// <summary>Sums of a warp's tensor products that one thread keeps in registers, each added to on its own.</summary>
+internal struct FragmentChains
+{
+    /// <summary>How many.</summary>
+    public const int Count = 8;
+
+    private SumFragment _a, _b, _c, _d, _e, _f, _g, _h;
+
+    /// <summary>sums ← sums + rows · columnsᵀ for each.</summary>
+    public static FragmentChains Step(FragmentChains x, RowFragment rows, ColumnFragment columns) => new()
+    {
+        _a = TensorCore.MultiplyAdd(x._a, rows, columns),
+        _b = TensorCore.MultiplyAdd(x._b, rows, columns),
+        _c = TensorCore.MultiplyAdd(x._c, rows, columns),
+        _d = TensorCore.MultiplyAdd(x._d, rows, columns),
+        _e = TensorCore.MultiplyAdd(x._e, rows, columns),
+        _f = TensorCore.MultiplyAdd(x._f, rows, columns),
+        _g = TensorCore.MultiplyAdd(x._g, rows, columns),
+        _h = TensorCore.MultiplyAdd(x._h, rows, columns),
+    };
+
+    /// <summary>This thread's part of all of them.</summary>
+    public static float Sum(FragmentChains x) => Sum(x._a) + Sum(x._b) + Sum(x._c) + Sum(x._d) + Sum(x._e) + Sum(x._f) + Sum(x._g) + Sum(x._h);
+
+    private static float Sum(SumFragment x) => x.UpperLeft + x.UpperRight + x.LowerLeft + x.LowerRight;
 }

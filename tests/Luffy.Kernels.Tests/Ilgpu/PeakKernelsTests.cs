@@ -1,5 +1,6 @@
 using ILGPU;
 using Luffy.Kernels.Ilgpu;
+using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Tests.Ilgpu;
 
@@ -49,6 +50,43 @@ public sealed class PeakKernelsTests
         }
     }
 
+    [Test]
+    public void Every_tensor_product_is_done()
+    {
+        const int iterations = 2, lanes = TensorCore.Lanes;
+        using IlgpuContext warp = new(IlgpuDevice.OpenEmulator(lanes));
+        using IlgpuBuffer buffer = new(warp, "test", lanes * sizeof(float));
+        warp.Launch(PeakKernels.TensorMultiplyAdds, new KernelConfig(1, lanes), buffer.Elements<float>(0, lanes), iterations);
+        float[] results = new float[lanes];
+        warp.Download<float>(buffer.View(0, DType.F32, lanes), results);
+
+        // The sum of all lanes is that of all elements of the product, from the operands that each lane made.
+        double expected = 0;
+        for (int depth = 0; depth < 16; depth++)
+        {
+            double rows = 0, columns = 0;
+            for (int group = 0; group < 8; group++)
+            {
+                int lane = (4 * group) + (depth % 8 / 2), further = depth / 8;
+                rows += Element(lane, 2 * further, depth) + Element(lane, (2 * further) + 1, depth);
+                columns += Element(lane, 4 + further, depth);
+            }
+
+            expected += rows * columns;
+        }
+
+        expected *= iterations * FragmentChains.Count;
+        Assert.That(results.Sum(x => (double)x), Is.EqualTo(expected).Within(1e-3));
+        Assert.That(PeakKernels.WarpStepsOfIteration, Is.EqualTo(FragmentChains.Count * 2048));
+
+        static float Element(int lane, int word, int depth)
+        {
+            float value = BFloat16.ToSingle((ushort)(PeakKernels.Pair((uint)((6 * lane) + word)) >> (16 * (depth % 2))));
+            Assert.That(Math.Abs(value), Is.InRange(0.5, 1));
+            return value;
+        }
+    }
+
     [TestCase(1), TestCase(48), TestCase(107)]
     public void Every_byte_is_read(int quads)
     {
@@ -63,7 +101,7 @@ public sealed class PeakKernelsTests
             expected ^= BitConverter.ToUInt32(bytes, 4 * i);
         }
 
-        _context.Launch(PeakKernels.Read, new KernelConfig(Groups, Threads), _buffer.Elements<uint>(1 << 15, All), _buffer.Elements<PeakWords>(0, quads));
+        _context.Launch(PeakKernels.Read, new KernelConfig(Groups, Threads), _buffer.Elements<uint>(1 << 15, All), _buffer.Elements<Words4>(0, quads));
         byte[] folds = new byte[4 * All];
         _context.Download<byte>(_buffer.View(1 << 15, DType.U8, folds.Length), folds);
         uint fold = 0;
