@@ -27,6 +27,9 @@ internal static class DeviceMath
     // Added to a small number and taken away again, it rounds to an integer.
     private const float Rounder = 12582912;
 
+    // The same in f64.
+    private const double Ln2UpperF64 = 6.93147180369123816490e-01, Ln2LowerF64 = 1.90821492927058770002e-10, RounderF64 = 6755399441055744;
+
     /// <summary>a·b + c with one rounding.</summary>
     [IntrinsicImplementation]
     public static float FusedMultiplyAdd(float a, float b, float c) => MathF.FusedMultiplyAdd(a, b, c);
@@ -53,6 +56,32 @@ internal static class DeviceMath
         // In two steps, because 2ᵏ alone leaves the range of f32 where eˣ is about to.
         int exponent = (int)k, half = exponent / 2;
         return series * PowerOfTwo(half) * PowerOfTwo(exponent - half);
+    }
+
+    /// <summary>
+    /// eˣ in f64 to about one unit in the last place, in the same way: the Taylor series to the thirteenth power, whose remainder is below
+    /// 5·10⁻¹⁸. For a few numbers a token: some GPUs are slow at f64.
+    /// </summary>
+    public static double Exp(double x)
+    {
+        if (double.IsNaN(x)) return x;
+        if (x > 709.8) return double.PositiveInfinity;
+        if (x < -745.2) return 0;
+        double k = (x * 1.4426950408889634) + RounderF64 - RounderF64, r = x - (k * Ln2UpperF64) - (k * Ln2LowerF64);
+        double series = (r / 6227020800) + (1.0 / 479001600);
+        series = (series * r) + (1.0 / 39916800);
+        series = (series * r) + (1.0 / 3628800);
+        series = (series * r) + (1.0 / 362880);
+        series = (series * r) + (1.0 / 40320);
+        series = (series * r) + (1.0 / 5040);
+        series = (series * r) + (1.0 / 720);
+        series = (series * r) + (1.0 / 120);
+        series = (series * r) + (1.0 / 24);
+        series = (series * r) + (1.0 / 6);
+        series = (series * r) + 0.5;
+        series = (series * r * r) + r + 1;
+        int exponent = (int)k, half = exponent / 2;
+        return series * PowerOfTwoF64(half) * PowerOfTwoF64(exponent - half);
     }
 
     /// <summary>
@@ -102,6 +131,8 @@ internal static class DeviceMath
     }
 
     private static float PowerOfTwo(int exponent) => Interop.IntAsFloat((uint)(exponent + 127) << 23);
+
+    private static double PowerOfTwoF64(int exponent) => Interop.IntAsFloat((ulong)(exponent + 1023) << 52);
 
     private static void EmitPtx(PTXBackend backend, PTXCodeGenerator generator, Value value)
     {

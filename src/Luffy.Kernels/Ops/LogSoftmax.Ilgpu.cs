@@ -26,10 +26,13 @@ internal readonly record struct RowSums(float LogSumExp, float Entropy);
 internal static class LogSoftmaxIlgpu
 {
     /// <summary>Tokens of a block.</summary>
-    public const int Block = 128;
+    public const int Block = 64;
 
     /// <summary>Partial sums of a block: lane l has the tokens l, l + Lanes, l + 2·Lanes …</summary>
-    public const int Lanes = 16;
+    public const int Lanes = 8;
+
+    /// <summary>Floats from one block to the next in shared memory: a few more than it has, so that the lanes of four blocks read different banks.</summary>
+    public const int Pitch = Block + Lanes;
 
     /// <summary>Sums of a block in memory: maximum, total, weighted.</summary>
     public const int Sums = 3;
@@ -40,6 +43,9 @@ internal static class LogSoftmaxIlgpu
     // e^−104 is 0 in f32, and 0·−104 too, where 0·−∞ would be NaN.
     private const float LeastDifference = -104;
 
+    /// <summary>Where the token with this place in a row of blocks lies in their shared memory.</summary>
+    public static int PlaceOf(int token) => (token / Block * Pitch) + (token % Block);
+
     /// <summary>Blocks of a vocabulary.</summary>
     public static int BlocksOf(long vocabulary) => checked((int)((vocabulary + Block - 1) / Block));
 
@@ -48,7 +54,7 @@ internal static class LogSoftmaxIlgpu
     /// follow before <see cref="SumBlock"/>.
     /// </summary>
     /// <param name="lanes">[<see cref="Sums"/>, blocks, <see cref="Lanes"/>] of shared memory =.</param>
-    /// <param name="z">[blocks, <see cref="Block"/>] of shared memory, −∞ where there is no token.</param>
+    /// <param name="z">[blocks, <see cref="Pitch"/>] of shared memory, −∞ where there is no token of the block.</param>
     /// <param name="blocks">How many.</param>
     public static void SumLanes(ArrayView<float> lanes, ArrayView<float> z, int blocks)
     {
@@ -162,7 +168,7 @@ internal static class LogSoftmaxIlgpu
         return row;
     }
 
-    private static int FirstToken(int task) => (task / Lanes * Block) + (task % Lanes);
+    private static int FirstToken(int task) => (task / Lanes * Pitch) + (task % Lanes);
 
     private static float Maximum(ArrayView<float> lanes, int block)
     {

@@ -8,7 +8,6 @@ namespace Luffy.Kernels;
 /// </summary>
 public sealed class PolicyLossReference : IPolicyLoss
 {
-    private const int StatisticCount = 8;
     private readonly RowBuffer _hidden = new();
     private readonly RowBuffer _weight = new();
 
@@ -22,7 +21,8 @@ public sealed class PolicyLossReference : IPolicyLoss
     public void LogProb(in Tensor statistics, in Tensor hidden, in LinearWeight head, in Tensor targets, float temperature,
         in Tensor scratch)
     {
-        Check("PolicyLoss.LogProb", statistics, hidden, head.Rows, targets, temperature, scratch);
+        PolicyLossChecks.LogProb("PolicyLoss.LogProb", statistics, hidden, head.Rows, targets, temperature, scratch, this);
+        Checks.Range("PolicyLoss.LogProb", "targets", targets.AsSpan<int>(), head.N);
         ReadOnlySpan<int> ids = targets.AsSpan<int>();
         Span<float> result = statistics.AsSpan<float>();
         result.Clear();
@@ -41,8 +41,9 @@ public sealed class PolicyLossReference : IPolicyLoss
         in PolicyTokens tokens, in PolicyLossOptions options, in Tensor scratch)
     {
         const string operation = "PolicyLoss.ForwardBackward";
-        Check(operation, statistics, hidden, head.Rows, tokens.Targets, options.Temperature, scratch);
-        CheckTokens(operation, dHidden, dHead, hidden, head.Rows, tokens, options);
+        PolicyLossChecks.LogProb(operation, statistics, hidden, head.Rows, tokens.Targets, options.Temperature, scratch, this);
+        Checks.Range(operation, "targets", tokens.Targets.AsSpan<int>(), head.N);
+        PolicyLossChecks.Tokens(operation, dHidden, dHead, hidden, head.Rows, tokens, options);
         LogProb(statistics, hidden, head, tokens.Targets, options.Temperature, scratch);
 
         ReadOnlySpan<int> ids = tokens.Targets.AsSpan<int>(), offPolicy = tokens.OffPolicy.AsSpan<int>();
@@ -127,48 +128,4 @@ public sealed class PolicyLossReference : IPolicyLoss
 
     private static Span<float> HiddenRow(in Tensor scratch, in Tensor head) =>
         MemoryMarshal.Cast<byte, float>(scratch.AsSpan<byte>()).Slice((int)head.D0, (int)head.RowLength);
-
-    private void Check(string operation, in Tensor statistics, in Tensor hidden, in Tensor head, in Tensor targets, float temperature,
-        in Tensor scratch)
-    {
-        long rows = targets.Exists ? targets.Length : 0;
-        string? problem =
-            !Checks.IsFloat(head) ? "head must be f32 or bf16 [V, H]" :
-            !Checks.IsMatrix(hidden, head.DType, rows, head.RowLength) ? "hidden must be [R, H] of the dtype of head" :
-            !Checks.IsVector(targets, DType.I32, rows) ? "targets must be i32 [R]" :
-            !Checks.IsMatrix(statistics, DType.F32, StatisticCount, rows) ? "statistics must be f32 [8, R]" :
-            !(temperature > 0) ? "the temperature must be positive" :
-            !Checks.IsBytes(scratch, ScratchBytes(rows, head.RowLength, head.D0, head.DType)) ? "scratch is too small" : null;
-        if (problem is not null)
-        {
-            throw Checks.Failure(operation, $"{problem}; temperature {temperature}", ("statistics", statistics), ("hidden", hidden),
-                ("head", head), ("targets", targets), ("scratch", scratch));
-        }
-
-        Checks.Range(operation, "targets", targets.AsSpan<int>(), head.D0);
-    }
-
-    private static void CheckTokens(string operation, in Tensor dHidden, in Tensor dHead, in Tensor hidden, in Tensor head,
-        in PolicyTokens tokens, in PolicyLossOptions options)
-    {
-        long rows = tokens.Targets.Length;
-        string? problem =
-            !Checks.IsMatrix(dHidden, hidden.DType, rows, hidden.RowLength) ? "dHidden must have the shape and dtype of hidden" :
-            !Checks.IsMatrix(dHead, DType.F32, head.D0, head.RowLength) ? "dHead must be f32 [V, H]" :
-            !Checks.IsVector(tokens.Advantages, DType.F32, rows) ? "advantages must be f32 [R]" :
-            !Checks.IsVector(tokens.OldLogProbs, DType.F32, rows) ? "old log-probs must be f32 [R]" :
-            !Checks.IsVector(tokens.OffPolicy, DType.I32, rows) ? "offPolicy must be i32 [R]" :
-            !Checks.IsVector(tokens.Weights, DType.F32, rows) ? "weights must be f32 [R]" :
-            !IsOptional(tokens.BehaviorLogProbs, rows) ? "behavior log-probs must be f32 [R]" :
-            !IsOptional(tokens.ReferenceLogProbs, rows) ? "reference log-probs must be f32 [R]" :
-            options.KlCoefficient != 0 && !tokens.ReferenceLogProbs.Exists ? "a KL coefficient needs reference log-probs" :
-            !Enum.IsDefined(options.OffPolicyShaping) || !Enum.IsDefined(options.OnPolicyShaping) ? "unknown shaping" :
-            !Enum.IsDefined(options.KlEstimator) ? "unknown KL estimator" : null;
-        if (problem is null) return;
-        throw Checks.Failure(operation, problem, ("dHidden", dHidden), ("dHead", dHead), ("hidden", hidden), ("head", head),
-            ("advantages", tokens.Advantages), ("oldLogProbs", tokens.OldLogProbs), ("offPolicy", tokens.OffPolicy),
-            ("weights", tokens.Weights), ("behaviorLogProbs", tokens.BehaviorLogProbs), ("referenceLogProbs", tokens.ReferenceLogProbs));
-    }
-
-    private static bool IsOptional(in Tensor tensor, long rows) => !tensor.Exists || Checks.IsVector(tensor, DType.F32, rows);
 }

@@ -41,6 +41,9 @@ public enum KlEstimator
 /// </summary>
 public readonly record struct PolicyLossOptions()
 {
+    // No bool: kernels for any GPU take these settings as they are, and a bool has no size that all devices agree on.
+    private readonly int _clip;
+
     /// <summary>Logits are divided by it before everything else.</summary>
     public float Temperature { get; init; } = 1;
 
@@ -77,7 +80,11 @@ public readonly record struct PolicyLossOptions()
     /// <summary>
     /// Whether the on-policy weight is clipped as in PPO: max(−A·w, −A·clamp(w, 1−ε, 1+ε_high)). Off-policy rows never are.
     /// </summary>
-    public bool Clip { get; init; }
+    public bool Clip
+    {
+        get => _clip != 0;
+        init => _clip = value ? 1 : 0;
+    }
 
     /// <summary>ε.</summary>
     public float Epsilon { get; init; } = 0.2f;

@@ -1,3 +1,5 @@
+using Luffy.Kernels.Ilgpu;
+
 namespace Luffy.Kernels;
 
 /// <summary>Why a token's policy term has no gradient. Values are those that <see cref="TokenStatistic.Clipped"/> reports.</summary>
@@ -29,7 +31,8 @@ public readonly record struct TokenObjective(double Loss, double Weight, double 
 /// <summary>
 /// The mixed-policy objective of one token as a function of its log-prob (Yan et al., "Learning to Reason under Off-Policy Guidance",
 /// arXiv 2504.14945 §3.2–3.3; PPO's clip from arXiv 1707.06347 §3 with DAPO's upper ε, arXiv 2503.14476 §3.1). It is pure and in f64:
-/// the gradient check differentiates exactly this.
+/// the gradient check differentiates exactly this. Kernels for any GPU call it too, so it throws nothing and calls nothing of .NET's
+/// library: settings are those that <see cref="IPolicyLoss"/> has checked.
 /// </summary>
 public static class PolicyObjective
 {
@@ -51,7 +54,7 @@ public static class PolicyObjective
         (double weight, double slope, PolicyClip clip) = offPolicy
             ? OffPolicyWeight(logProb, behaviorLogProb, options)
             : OnPolicyWeight(logProb, oldLogProb, options);
-        if (options.MaxProbability < 1 && Math.Exp(logProb) > options.MaxProbability)
+        if (options.MaxProbability < 1 && DeviceMath.Exp(logProb) > options.MaxProbability)
             return new TokenObjective(0, weight, 0, PolicyClip.TooProbable);
         if (advantage == 0) return new TokenObjective(0, weight, 0, clip);
 
@@ -59,7 +62,8 @@ public static class PolicyObjective
         double gradient = slope == 0 ? 0 : -advantage * slope;
         if (!offPolicy && options.Clip)
         {
-            double clipped = -advantage * Math.Clamp(weight, 1 - (double)options.Epsilon, 1 + (double)options.EpsilonHigh);
+            double least = 1 - (double)options.Epsilon, most = 1 + (double)options.EpsilonHigh;
+            double clipped = -advantage * (weight < least ? least : weight > most ? most : weight);
             if (clipped > loss) return new TokenObjective(clipped, weight, 0, PolicyClip.Ratio);
         }
 
@@ -70,13 +74,10 @@ public static class PolicyObjective
     public static (double Kl, double Gradient) Kl(double logProb, double referenceLogProb, KlEstimator estimator)
     {
         double r = referenceLogProb - logProb;
-        return estimator switch
-        {
-            KlEstimator.K1 => (-r, 1),
-            KlEstimator.K2 => (r * r / 2, -r),
-            KlEstimator.K3 => (Math.Exp(r) - r - 1, 1 - Math.Exp(r)),
-            _ => throw new LuffyKernelException("PolicyLoss", $"unknown KL estimator {estimator}"),
-        };
+        if (estimator == KlEstimator.K1) return (-r, 1);
+        if (estimator == KlEstimator.K2) return (r * r / 2, -r);
+        double ratio = DeviceMath.Exp(r);
+        return (ratio - r - 1, 1 - ratio);
     }
 
     /// <summary>w of a sampled token and dw/d ln π: the shaping of ρ = π/π_old.</summary>
@@ -87,8 +88,8 @@ public static class PolicyObjective
         if (options.OnPolicyShaping == PolicyShaping.Regularized)
         {
             // f(p)/f(p_old) with f(p) = p/(p+γ), written so that two tiny probabilities do not become 0/0.
-            double gamma = options.OnPolicyGamma, p = Math.Exp(logProb);
-            double weight = Math.Exp(logProb - old) * (Math.Exp(old) + gamma) / (p + gamma);
+            double gamma = options.OnPolicyGamma, p = DeviceMath.Exp(logProb);
+            double weight = DeviceMath.Exp(logProb - old) * (DeviceMath.Exp(old) + gamma) / (p + gamma);
             return (weight, weight * gamma / (p + gamma), PolicyClip.None);
         }
 
@@ -105,11 +106,11 @@ public static class PolicyObjective
         double weight, slope;
         if (!double.IsNaN(behaviorLogProb))
         {
-            weight = slope = Math.Exp(logProb) / (Math.Exp(behaviorLogProb) + BehaviorFloor);
+            weight = slope = DeviceMath.Exp(logProb) / (DeviceMath.Exp(behaviorLogProb) + BehaviorFloor);
         }
         else if (options.OffPolicyShaping == PolicyShaping.Regularized)
         {
-            double gamma = options.OffPolicyGamma, p = Math.Exp(logProb);
+            double gamma = options.OffPolicyGamma, p = DeviceMath.Exp(logProb);
             weight = p / (p + gamma);
             slope = gamma * p / ((p + gamma) * (p + gamma));
         }
@@ -126,20 +127,10 @@ public static class PolicyObjective
     /// <summary>The shapings that are the same function of ln x for x = p and x = ρ, and their derivatives by ln x.</summary>
     private static (double Weight, double Slope) Shape(double logX, PolicyShaping shaping, double exponent, double logProbWeight)
     {
-        switch (shaping)
-        {
-            case PolicyShaping.None:
-                return (Math.Exp(logX), Math.Exp(logX));
-            case PolicyShaping.SquareRoot:
-                return (Math.Exp(logX / 2), Math.Exp(logX / 2) / 2);
-            case PolicyShaping.Power:
-                return (Math.Exp(exponent * logX), exponent * Math.Exp(exponent * logX));
-            case PolicyShaping.LogProb:
-                return (logProbWeight * logX, logProbWeight);
-            case PolicyShaping.ProbPlusLogProb:
-                return (Math.Exp(logX) + (logProbWeight * logX), Math.Exp(logX) + logProbWeight);
-            default:
-                throw new LuffyKernelException("PolicyLoss", $"unknown shaping {shaping}");
-        }
+        if (shaping == PolicyShaping.LogProb) return (logProbWeight * logX, logProbWeight);
+        if (shaping == PolicyShaping.SquareRoot) exponent = 0.5;
+        double power = shaping is PolicyShaping.SquareRoot or PolicyShaping.Power ? exponent : 1;
+        double x = DeviceMath.Exp(power * logX), slope = power * x;
+        return shaping == PolicyShaping.ProbPlusLogProb ? (x + (logProbWeight * logX), slope + logProbWeight) : (x, slope);
     }
 }

@@ -147,7 +147,7 @@ internal static class SamplingKernels
     public static void Draw(ArrayView<DrawnToken> drawn, ArrayView<float> sums, ArrayView<KeptTokens> kept, ArrayView<float> logits, ArrayView<int> keys,
         SamplingPass pass)
     {
-        ArrayView<float> z = SharedMemory.Allocate<float>(RangeTokens);
+        ArrayView<float> z = SharedMemory.Allocate<float>(RangeBlocks * LogSoftmaxIlgpu.Pitch);
         ArrayView<float> lanes = SharedMemory.Allocate<float>(LogSoftmaxIlgpu.Sums * FixedTree.Lanes);
         ArrayView<DrawnToken> best = SharedMemory.Allocate<DrawnToken>(FixedTree.Lanes);
         int row = Grid.IdxX / pass.Ranges, range = Grid.IdxX - (row * pass.Ranges), firstBlock = range * RangeBlocks, start = range * RangeTokens;
@@ -201,7 +201,7 @@ internal static class SamplingKernels
         long at = ((long)row * pass.Vocabulary) + start;
         int tokens = IntrinsicMath.Min(RangeTokens, pass.Vocabulary - start);
         for (int i = Group.IdxX; i < blocks * LogSoftmaxIlgpu.Block; i += Group.DimX)
-            z[i] = i < tokens ? logits[at + i] / pass.Temperature : float.NegativeInfinity;
+            z[LogSoftmaxIlgpu.PlaceOf(i)] = i < tokens ? logits[at + i] / pass.Temperature : float.NegativeInfinity;
     }
 
     // What filters removed becomes −∞; of blocks that have no kept token nothing is read.
@@ -219,14 +219,15 @@ internal static class SamplingKernels
                 if (kept.Keep(logit, start + i, pass.MinP)) value = logit;
             }
 
-            z[i] = value;
+            z[LogSoftmaxIlgpu.PlaceOf(i)] = value;
         }
     }
 
     private static DrawnToken Largest(ArrayView<float> z, int blocks, int start)
     {
         DrawnToken best = DrawnToken.None;
-        for (int i = Group.IdxX; i < blocks * LogSoftmaxIlgpu.Block; i += Group.DimX) best = best.Or(new DrawnToken(z[i], start + i));
+        for (int i = Group.IdxX; i < blocks * LogSoftmaxIlgpu.Block; i += Group.DimX)
+            best = best.Or(new DrawnToken(z[LogSoftmaxIlgpu.PlaceOf(i)], start + i));
         return best;
     }
 
@@ -236,7 +237,8 @@ internal static class SamplingKernels
         uint prompt = (uint)key[0], sample = (uint)key[1], position = (uint)key[2];
         for (int i = 4 * Group.IdxX; i < blocks * LogSoftmaxIlgpu.Block; i += 4 * Group.DimX)
         {
-            float a = z[i], b = z[i + 1], c = z[i + 2], d = z[i + 3];
+            int at = LogSoftmaxIlgpu.PlaceOf(i);
+            float a = z[at], b = z[at + 1], c = z[at + 2], d = z[at + 3];
             // Removed or beyond the vocabulary, all four.
             if (a == float.NegativeInfinity && b == a && c == a && d == a) continue;
             int id = start + i;

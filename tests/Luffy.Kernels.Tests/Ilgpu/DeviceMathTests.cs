@@ -25,6 +25,24 @@ public sealed class DeviceMathTests
     }
 
     [Test]
+    public void Exp_in_f64_is_right_to_two_units_in_the_last_place()
+    {
+        double worst = 0;
+        for (double x = -708; x < 709.7; x += 0.0137) worst = Math.Max(worst, Math.Abs(DeviceMath.Exp(x) - Math.Exp(x)) / (Math.BitIncrement(Math.Exp(x)) - Math.Exp(x)));
+        for (double x = -1; x < 1; x += 0.0000137) worst = Math.Max(worst, Math.Abs(DeviceMath.Exp(x) - Math.Exp(x)) / (Math.BitIncrement(Math.Exp(x)) - Math.Exp(x)));
+        Assert.That(worst, Is.LessThanOrEqualTo(2));
+        using (Assert.EnterMultipleScope())
+        {
+            Assert.That(DeviceMath.Exp(0.0), Is.EqualTo(1));
+            Assert.That(DeviceMath.Exp(710.0), Is.EqualTo(double.PositiveInfinity));
+            Assert.That(DeviceMath.Exp(double.PositiveInfinity), Is.EqualTo(double.PositiveInfinity));
+            Assert.That(DeviceMath.Exp(double.NegativeInfinity), Is.Zero);
+            Assert.That(DeviceMath.Exp(double.NaN), Is.NaN);
+            Assert.That(DeviceMath.Exp(-740.0), Is.EqualTo(Math.Exp(-740)).Within(2 * double.Epsilon), "below the smallest normal number");
+        }
+    }
+
+    [Test]
     public void Log_is_right_to_two_units_in_the_last_place()
     {
         double worst = 0;
