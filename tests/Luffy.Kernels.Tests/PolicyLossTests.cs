@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.All))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulators))]
 public sealed class PolicyLossTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     public static readonly object[][] Shapes = [[1, 1, 1], [1, 5, 3], [2, 17, 40], [33, 24, 131], [19, 64, 300], [70, 33, 1025]];

@@ -26,9 +26,13 @@ public sealed class IlgpuBackend : IBackend
         RmsNorm = new RmsNormIlgpu(_context);
         Rope = new RopeIlgpu(_context);
         SwiGlu = new SwiGluIlgpu(_context);
+        PolicyLoss = new PolicyLossIlgpu(_context, Linear);
         Sampling = new SamplingIlgpu(_context);
         AdamW = new AdamWIlgpu(_context);
     }
+
+    /// <summary>What the operations are written against.</summary>
+    internal IlgpuContext Context => _context;
 
     /// <inheritdoc/>
     public string Name => "ilgpu";
@@ -67,7 +71,7 @@ public sealed class IlgpuBackend : IBackend
     public ISwiGlu SwiGlu { get; }
 
     /// <inheritdoc/>
-    public IPolicyLoss PolicyLoss => throw Missing("PolicyLoss");
+    public IPolicyLoss PolicyLoss { get; }
 
     /// <inheritdoc/>
     public ISampling Sampling { get; }

@@ -39,7 +39,7 @@ internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
         Tensor w = weight.Rows;
         LinearChecks.Forward(y, x, w, bias);
         context.CheckOwn(y, x, w, bias);
-        LinearShape shape = Shape(y, x.D0, w.D0, w.RowLength, x, w);
+        LinearShape shape = LinearShape.Of(context, y, x.D0, w.D0, w.RowLength, x, w);
         if (bias.Exists) shape.Flags |= LinearShape.HasBias;
         ProductTiles.Launch(context, x.DType, x.D0, w.D0, new ForwardLaunch(context, y, x, w, bias.Exists ? bias : w, shape));
     }
@@ -50,7 +50,7 @@ internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
         Tensor w = weight.Rows;
         LinearChecks.BackwardInput(dx, dy, w);
         context.CheckOwn(dx, dy, w);
-        ProductTiles.Launch(context, dy.DType, dy.D0, w.RowLength, new BackwardInputLaunch(context, dx, dy, w, Shape(dx, dy.D0, w.RowLength, w.D0, dy, w)));
+        ProductTiles.Launch(context, dy.DType, dy.D0, w.RowLength, new BackwardInputLaunch(context, dx, dy, w, LinearShape.Of(context, dx, dy.D0, w.RowLength, w.D0, dy, w)));
     }
 
     /// <inheritdoc/>
@@ -59,7 +59,7 @@ internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
         LinearChecks.BackwardWeight(dWeight, dBias, dy, x);
         context.CheckOwn(dWeight, dBias, dy, x);
         ProductTiles.Launch(context, dy.DType, dy.RowLength, x.RowLength,
-            new BackwardWeightLaunch(context, dWeight, dy, x, Shape(dWeight, dy.RowLength, x.RowLength, x.D0, dy, x)));
+            new BackwardWeightLaunch(context, dWeight, dy, x, LinearShape.Of(context, dWeight, dy.RowLength, x.RowLength, x.D0, dy, x)));
         if (!dBias.Exists || dy.D0 == 0) return;
         if (dy.DType == DType.F32) BackwardBias<F32Storage>(dBias, dy);
         else BackwardBias<Bf16Storage>(dBias, dy);
@@ -68,16 +68,6 @@ internal sealed class LinearIlgpu(IlgpuContext context) : ILinear
     private void BackwardBias<T>(in Tensor dBias, in Tensor dy) where T : unmanaged, IStorage<T> => context.Launch(LinearKernels.BackwardBias<T>,
         context.Rows((dBias.Length + LinearKernels.BiasColumns - 1) / LinearKernels.BiasColumns), context.View<float>(dBias), context.View<T>(dy),
         checked((int)dy.D0));
-
-    private LinearShape Shape(in Tensor result, long rows, long columns, long depth, in Tensor a, in Tensor b)
-    {
-        LinearShape shape = new() { Rows = checked((int)rows), Columns = checked((int)columns), Depth = checked((int)depth) };
-        if (context.HasAlignedRows(a, 16)) shape.Flags |= LinearShape.AlignedA;
-        if (context.HasAlignedRows(b, 16)) shape.Flags |= LinearShape.AlignedB;
-        if (context.HasAlignedRows(result, 2 * result.DType.Size())) shape.Flags |= LinearShape.AlignedResult;
-        if (result.DType == DType.F32) shape.Flags |= LinearShape.WideResult;
-        return shape;
-    }
 
     private readonly struct ForwardLaunch(IlgpuContext context, Tensor y, Tensor x, Tensor w, Tensor bias, LinearShape shape) : IProductLaunch
     {

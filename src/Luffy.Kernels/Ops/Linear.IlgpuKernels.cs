@@ -34,6 +34,18 @@ internal struct LinearShape
     /// <summary>There is a bias.</summary>
     public const int HasBias = 16;
 
+    /// <summary>Sizes, and what the tensors allow; a result that is written in another way may be absent.</summary>
+    public static LinearShape Of(IlgpuContext context, in Tensor result, long rows, long columns, long depth, in Tensor a, in Tensor b)
+    {
+        LinearShape shape = new() { Rows = checked((int)rows), Columns = checked((int)columns), Depth = checked((int)depth) };
+        if (context.HasAlignedRows(a, 16)) shape.Flags |= AlignedA;
+        if (context.HasAlignedRows(b, 16)) shape.Flags |= AlignedB;
+        if (!result.Exists) return shape;
+        if (context.HasAlignedRows(result, 2 * result.DType.Size())) shape.Flags |= AlignedResult;
+        if (result.DType == DType.F32) shape.Flags |= WideResult;
+        return shape;
+    }
+
     /// <summary>Whether a flag is set.</summary>
     public readonly bool Has(int flag) => (Flags & flag) != 0;
 }
@@ -130,81 +142,81 @@ internal static class LinearKernels
             Group.Barrier();
         }
     }
+}
 
-    /// <summary>Starts sums from what is there.</summary>
-    private struct SumReader : ITileVisitor
+/// <summary>Starts sums from what is there.</summary>
+internal struct SumReader : ITileVisitor
+{
+    public ArrayView<float> Sums;
+    public LinearShape Shape;
+    public int FirstRow, FirstColumn;
+
+    public void Visit(int row, int column, ref float first, ref float second)
     {
-        public ArrayView<float> Sums;
-        public LinearShape Shape;
-        public int FirstRow, FirstColumn;
-
-        public void Visit(int row, int column, ref float first, ref float second)
+        int i = FirstRow + row, j = FirstColumn + column;
+        if (i >= Shape.Rows || j >= Shape.Columns) return;
+        long at = ((long)i * Shape.Columns) + j;
+        if (Shape.Has(LinearShape.AlignedResult))
         {
-            int i = FirstRow + row, j = FirstColumn + column;
-            if (i >= Shape.Rows || j >= Shape.Columns) return;
-            long at = ((long)i * Shape.Columns) + j;
-            if (Shape.Has(LinearShape.AlignedResult))
-            {
-                Float2 two = Sums.Cast<Float2>()[at >> 1];
-                (first, second) = (two.A, two.B);
-                return;
-            }
-
-            first = Sums[at];
-            if (j + 1 < Shape.Columns) second = Sums[at + 1];
+            Float2 two = Sums.Cast<Float2>()[at >> 1];
+            (first, second) = (two.A, two.B);
+            return;
         }
+
+        first = Sums[at];
+        if (j + 1 < Shape.Columns) second = Sums[at + 1];
+    }
+}
+
+/// <summary>Writes sums, with a bias where there is one.</summary>
+internal struct ResultWriter<TStorage> : ITileVisitor where TStorage : unmanaged, IStorage<TStorage>
+{
+    public ArrayView<byte> Result;
+    public ArrayView<TStorage> Bias;
+    public LinearShape Shape;
+    public int FirstRow, FirstColumn;
+
+    public void Visit(int row, int column, ref float first, ref float second)
+    {
+        int i = FirstRow + row, j = FirstColumn + column;
+        if (i >= Shape.Rows || j >= Shape.Columns) return;
+        bool both = j + 1 < Shape.Columns;
+        long at = ((long)i * Shape.Columns) + j;
+        float left = first, right = second;
+        if (Shape.Has(LinearShape.HasBias))
+        {
+            left += TStorage.Load(Bias[j]);
+            if (both) right += TStorage.Load(Bias[j + 1]);
+        }
+
+        if (TStorage.DType == DType.F32 || Shape.Has(LinearShape.WideResult)) WriteWide(at, left, right, both);
+        else WriteNarrow(at, left, right, both);
     }
 
-    /// <summary>Writes sums, with a bias where there is one.</summary>
-    private struct ResultWriter<TStorage> : ITileVisitor where TStorage : unmanaged, IStorage<TStorage>
+    private readonly void WriteWide(long at, float left, float right, bool both)
     {
-        public ArrayView<byte> Result;
-        public ArrayView<TStorage> Bias;
-        public LinearShape Shape;
-        public int FirstRow, FirstColumn;
-
-        public void Visit(int row, int column, ref float first, ref float second)
+        if (Shape.Has(LinearShape.AlignedResult))
         {
-            int i = FirstRow + row, j = FirstColumn + column;
-            if (i >= Shape.Rows || j >= Shape.Columns) return;
-            bool both = j + 1 < Shape.Columns;
-            long at = ((long)i * Shape.Columns) + j;
-            float left = first, right = second;
-            if (Shape.Has(LinearShape.HasBias))
-            {
-                left += TStorage.Load(Bias[j]);
-                if (both) right += TStorage.Load(Bias[j + 1]);
-            }
-
-            if (TStorage.DType == DType.F32 || Shape.Has(LinearShape.WideResult)) WriteWide(at, left, right, both);
-            else WriteNarrow(at, left, right, both);
+            Result.Cast<Float2>()[at >> 1] = new Float2 { A = left, B = right };
+            return;
         }
 
-        private readonly void WriteWide(long at, float left, float right, bool both)
-        {
-            if (Shape.Has(LinearShape.AlignedResult))
-            {
-                Result.Cast<Float2>()[at >> 1] = new Float2 { A = left, B = right };
-                return;
-            }
+        ArrayView<float> result = Result.Cast<float>();
+        result[at] = left;
+        if (both) result[at + 1] = right;
+    }
 
-            ArrayView<float> result = Result.Cast<float>();
-            result[at] = left;
-            if (both) result[at + 1] = right;
+    private readonly void WriteNarrow(long at, float left, float right, bool both)
+    {
+        uint lower = DeviceMath.RoundToBFloat16(left), upper = DeviceMath.RoundToBFloat16(right);
+        if (Shape.Has(LinearShape.AlignedResult))
+        {
+            Result.Cast<uint>()[at >> 1] = lower | (upper << 16);
+            return;
         }
 
-        private readonly void WriteNarrow(long at, float left, float right, bool both)
-        {
-            uint lower = DeviceMath.RoundToBFloat16(left), upper = DeviceMath.RoundToBFloat16(right);
-            if (Shape.Has(LinearShape.AlignedResult))
-            {
-                Result.Cast<uint>()[at >> 1] = lower | (upper << 16);
-                return;
-            }
-
-            ArrayView<ushort> result = Result.Cast<ushort>();
-            result[at] = (ushort)lower;
-            if (both) result[at + 1] = (ushort)upper;
-        }
+        ArrayView<ushort> result = Result.Cast<ushort>();
+        result[at] = (ushort)lower;
+        if (both) result[at + 1] = (ushort)upper;
     }
 }

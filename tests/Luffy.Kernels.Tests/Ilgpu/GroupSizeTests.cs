@@ -50,6 +50,9 @@ public sealed class GroupSizeTests(DType dtype)
         backend.Sampling.Sample(tokens, logProbs, kept, logits, lab.Ints([1, 2, 3, 4, 5, 6], 2, 3), new SamplingOptions(.9f, 90, .9f, .01f, 7),
             lab.Scratch(backend.Sampling.ScratchBytes(2, 2100)));
 
+        // Several blocks of the vocabulary.
+        PolicyResult loss = PolicyBatch.Random(5, dtype, 3, 9, 150).LogProb(lab, dtype, .9f);
+
         Tensor gradient = lab.Floats(DType.F32, Inputs.Normal(91, DType.F32, 20_001), 20_001, 1), norm = lab.Output(DType.F32, 1);
         backend.AdamW.SquaredNorm(norm, gradient, lab.Scratch(backend.AdamW.SquaredNormScratchBytes(gradient.Length)));
         MasterWeights master = new(lab, dtype, Inputs.Normal(92, DType.F32, 20_001), 20_001, 1, packed: false);
@@ -66,6 +69,7 @@ public sealed class GroupSizeTests(DType dtype)
             ["rope"] = lab.Read(qkv),
             ["swiglu"] = lab.Read(activated),
             ["dSwiglu"] = lab.Read(dGateUp),
+            ["statistics"] = loss.Statistics,
             ["tokens"] = Array.ConvertAll(lab.ReadInts(tokens), token => (float)token),
             ["log-probs of tokens"] = lab.Read(logProbs),
             ["log-probs among kept tokens"] = lab.Read(kept),

@@ -89,15 +89,17 @@ public sealed class PolicyBatch
     };
 
     /// <summary>Loss and gradients on a backend; the head's gradient is added to <paramref name="headGradient"/>, or to zero.</summary>
-    public PolicyResult Run(Lab lab, DType dtype, PolicyLossOptions options, float[]? headGradient = null, WeightForm form = WeightForm.Both)
+    public PolicyResult Run(Lab lab, DType dtype, PolicyLossOptions options, float[]? headGradient = null, WeightForm form = WeightForm.Both,
+        IPolicyLoss? loss = null)
     {
+        loss ??= lab.Backend.PolicyLoss;
         Tensor head = lab.Floats(dtype, Head, Vocabulary, Width), hidden = lab.Floats(dtype, Hidden, Rows, Width);
         Tensor dHidden = lab.Output(dtype, Rows, Width), dHead = lab.Floats(DType.F32, headGradient ?? new float[Vocabulary * Width], Vocabulary, Width);
         Tensor statistics = lab.Output(DType.F32, 8, Rows);
         PolicyTokens tokens = new(lab.Ints(Targets), Floats(Advantages), Floats(OldLogProbs), lab.Ints(OffPolicy), Floats(Weights),
             BehaviorLogProbs is null ? default : Floats(BehaviorLogProbs), ReferenceLogProbs is null ? default : Floats(ReferenceLogProbs));
-        lab.Backend.PolicyLoss.ForwardBackward(dHidden, dHead, statistics, hidden, lab.Weight(head, form), tokens, options,
-            lab.Scratch(lab.Backend.PolicyLoss.ScratchBytes(Rows, Width, Vocabulary, dtype)));
+        loss.ForwardBackward(dHidden, dHead, statistics, hidden, lab.Weight(head, form), tokens, options,
+            lab.Scratch(loss.ScratchBytes(Rows, Width, Vocabulary, dtype)));
         return new PolicyResult(lab.Read(statistics), lab.Read(dHidden), lab.Read(dHead));
 
         Tensor Floats(float[] values) => lab.Floats(DType.F32, values, Rows);

@@ -13,11 +13,16 @@ namespace Luffy.Kernels.Ilgpu.Products;
 /// </summary>
 internal static class TileProduct
 {
+    /// <summary>What a product needs of shared memory, in 128 bits.</summary>
+    public static int Words<TTile, TStorage>()
+        where TTile : struct, ITileProduct<TStorage>
+        where TStorage : unmanaged, IStorage<TStorage> => 2 * (TTile.StageWords(TTile.Rows) + TTile.StageWords(TTile.Columns));
+
     /// <summary>Shared memory for any number of products, one after another.</summary>
     public static ArrayView<Words4> Allocate<TTile, TStorage>()
         where TTile : struct, ITileProduct<TStorage>
         where TStorage : unmanaged, IStorage<TStorage> =>
-        SharedMemory.Allocate<Words4>(2 * (TTile.StageWords(TTile.Rows) + TTile.StageWords(TTile.Columns)));
+        SharedMemory.Allocate<Words4>(Words<TTile, TStorage>());
 
     /// <summary>
     /// tile[i, j] += Σ_d a(i, d) · b(j, d) over ascending d &lt; <paramref name="depth"/>. While a stage is multiplied the next one is on its way
