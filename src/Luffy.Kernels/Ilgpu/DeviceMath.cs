@@ -85,6 +85,27 @@ internal static class DeviceMath
     }
 
     /// <summary>
+    /// 2^(a·b) to about one unit in the last place where a·b ≤ 0, 0 below 2⁻¹²⁵: what a softmax needs, in half the steps of <see cref="Exp(float)"/>.
+    /// The product is not rounded: a·b = k + r with |r| ≤ ½, and 2ʳ − 1 = r·p(r) with the polynomial of degree five that agrees with it at
+    /// Chebyshev's points, to 10⁻⁸.
+    /// </summary>
+    public static float Exp2OfProduct(float a, float b)
+    {
+        float rounded = FusedMultiplyAdd(a, b, Rounder), r = FusedMultiplyAdd(a, b, Rounder - rounded);
+        float series = FusedMultiplyAdd(r, 0.000154531634f, 0.00133908633f);
+        series = FusedMultiplyAdd(series, r, 0.00961808302f);
+        series = FusedMultiplyAdd(series, r, 0.0555035695f);
+        series = FusedMultiplyAdd(series, r, 0.240226507f);
+        series = FusedMultiplyAdd(series, r, 0.693147182f);
+        series = FusedMultiplyAdd(series, r, 1);
+
+        // The last bits of the rounded product are those of k. A product, not a sum of bits, so that what is not a number stays so.
+        float power = Interop.IntAsFloat((Interop.FloatAsInt(rounded) << 23) + 0x3F800000u);
+        float result = series * power;
+        return a * b < -125 ? 0 : result;
+    }
+
+    /// <summary>
     /// ln x to about one unit in the last place, for positive normal x; −∞ at 0 and below the smallest normal number, NaN below zero.
     /// x = m·2ᵏ with m in [√½, √2), and ln m = f − (f²/2 − s·(f²/2 + R)) with f = m − 1, s = f/(2 + f), where R is what the series of
     /// 2·artanh s has after its first term.

@@ -8,6 +8,7 @@ public sealed class IlgpuBackend : IBackend
 {
     private readonly IlgpuContext _context;
     private readonly EmbeddingIlgpu _embedding;
+    private readonly AttentionIlgpu _attention;
 
     /// <summary>Opens the best device that there is.</summary>
     /// <param name="allowEmulator">Whether the emulator will do where there is none.</param>
@@ -25,6 +26,7 @@ public sealed class IlgpuBackend : IBackend
         Linear = new LinearIlgpu(_context);
         RmsNorm = new RmsNormIlgpu(_context);
         Rope = new RopeIlgpu(_context);
+        _attention = new AttentionIlgpu(_context);
         SwiGlu = new SwiGluIlgpu(_context);
         PolicyLoss = new PolicyLossIlgpu(_context, Linear);
         Sampling = new SamplingIlgpu(_context);
@@ -50,7 +52,7 @@ public sealed class IlgpuBackend : IBackend
     public DType PreferredDType => _context.IsEmulator ? DType.F32 : DType.Bf16;
 
     /// <inheritdoc/>
-    public long WorkspaceBytes => _context.WorkspaceBytes + _embedding.WorkspaceBytes;
+    public long WorkspaceBytes => _context.WorkspaceBytes + _embedding.WorkspaceBytes + _attention.WorkspaceBytes;
 
     /// <inheritdoc/>
     public IEmbedding Embedding => _embedding;
@@ -65,7 +67,7 @@ public sealed class IlgpuBackend : IBackend
     public IRope Rope { get; }
 
     /// <inheritdoc/>
-    public IAttention Attention => throw Missing("Attention");
+    public IAttention Attention => _attention;
 
     /// <inheritdoc/>
     public ISwiGlu SwiGlu { get; }
@@ -128,6 +130,7 @@ public sealed class IlgpuBackend : IBackend
     public void Dispose()
     {
         _embedding.Dispose();
+        _attention.Dispose();
         _context.Dispose();
     }
 

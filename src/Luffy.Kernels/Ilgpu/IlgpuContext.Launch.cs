@@ -17,7 +17,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1>)k)))(_stream, shape, p1);
+            ((Action<AcceleratorStream, KernelConfig, T1>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -32,7 +32,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2>)k)))(_stream, shape, p1, p2);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -47,7 +47,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3>)k)))(_stream, shape, p1, p2, p3);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -62,7 +62,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4>)k)))(_stream, shape, p1, p2, p3, p4);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -77,7 +77,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5>)k)))(_stream, shape, p1, p2, p3, p4, p5);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -92,7 +92,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -107,7 +107,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -122,7 +122,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -137,7 +137,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -152,7 +152,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -167,7 +167,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -182,7 +182,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -197,7 +197,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {
@@ -212,7 +212,7 @@ internal sealed partial class IlgpuContext
         if (IsEmpty(shape)) return;
         try
         {
-            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>)k)))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14);
+            ((Action<AcceleratorStream, KernelConfig, T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>)Loaded(kernel, static (a, k) => a.LoadKernel((Action<T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12, T13, T14>)k, KernelRegistry.Specialization(k.Method))))(_stream, shape, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11, p12, p13, p14);
         }
         catch (Exception exception) when (IsDeviceFailure(exception))
         {

@@ -1,4 +1,5 @@
 using System.Reflection;
+using ILGPU.Runtime;
 using Luffy.Kernels.Ilgpu.Products;
 
 namespace Luffy.Kernels.Ilgpu;
@@ -13,6 +14,15 @@ internal sealed class KernelAttribute : Attribute
 {
     /// <summary>Structs for type parameters that are no storages: constants of a tile, for example.</summary>
     public Type[] Variants { get; init; } = [];
+
+    /// <summary>The most threads of a group that it is launched with, which lets it have more registers; 0 where that is left open.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>
+    /// Groups of so many <see cref="Threads"/> that a multiprocessor should hold at once, which bounds registers: one number for each of
+    /// <see cref="Variants"/>, or one for all; none where that is left open.
+    /// </summary>
+    public int[] Groups { get; init; } = [];
 }
 
 /// <summary>
@@ -34,6 +44,15 @@ internal static class KernelRegistry
         const string suffix = "Kernels";
         if (type.EndsWith(suffix, StringComparison.Ordinal)) type = type[..^suffix.Length];
         return $"{type}.{kernel.Name}{Arguments(kernel.GetGenericArguments())}";
+    }
+
+    /// <summary>What the compiler is told of how a kernel will be launched.</summary>
+    public static KernelSpecialization Specialization(MethodInfo kernel)
+    {
+        if (kernel.GetCustomAttribute<KernelAttribute>() is not { Threads: > 0 } known) return KernelSpecialization.Empty;
+        int variant = Array.FindIndex(known.Variants, kernel.GetGenericArguments().Contains);
+        int? groups = known.Groups.Length == 0 ? null : known.Groups[known.Groups.Length == 1 ? 0 : variant];
+        return new KernelSpecialization(known.Threads, groups);
     }
 
     private static string Arguments(Type[] types) => types.Length == 0 ? "" : $"<{string.Join(", ", types.Select(Name))}>";

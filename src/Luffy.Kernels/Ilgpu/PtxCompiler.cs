@@ -25,7 +25,7 @@ internal sealed class PtxCompiler : IDisposable
 
     /// <summary>The text of one kernel.</summary>
     public string Compile(MethodInfo kernel) =>
-        ((PTXCompiledKernel)_backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelSpecialization.Empty)).PTXAssembly;
+        ((PTXCompiledKernel)_backend.Compile(EntryPointDescription.FromExplicitlyGroupedKernel(kernel), KernelRegistry.Specialization(kernel))).PTXAssembly;
 
     /// <inheritdoc/>
     public void Dispose()

@@ -1,6 +1,9 @@
 namespace Luffy.Kernels;
 
-/// <summary>Argument checks of <see cref="IAttention"/> for backends whose tensors the host can read.</summary>
+/// <summary>
+/// Argument checks of <see cref="IAttention"/> for the managed backends. What tensors hold is checked apart from their shapes, because each
+/// backend reads integers in its own way, and only after their shapes are known to be right.
+/// </summary>
 internal static class AttentionChecks
 {
     public static void Forward(string operation, in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts,
@@ -10,21 +13,16 @@ internal static class AttentionChecks
             (!Checks.IsMatrix(y, qkv.DType, qkv.D0, shape.Heads * shape.HeadDim) ? "y must be [T, Heads, D] of the dtype of qkv" :
             !Checks.IsMatrix(logSumExp, DType.F32, qkv.D0, shape.Heads) ? "logSumExp must be f32 [T, Heads]" :
             !IsStarts(sequenceStarts) ? "sequenceStarts must be i32 [S + 1]" : null);
-        if (problem is not null)
-        {
-            throw Checks.Failure(operation, $"{problem}; {shape}", ("y", y), ("logSumExp", logSumExp), ("qkv", qkv),
-                ("sequenceStarts", sequenceStarts));
-        }
-
-        Checks.Starts(operation, "sequenceStarts", sequenceStarts.AsSpan<int>(), qkv.D0);
+        if (problem is null) return;
+        throw Checks.Failure(operation, $"{problem}; {shape}", ("y", y), ("logSumExp", logSumExp), ("qkv", qkv), ("sequenceStarts", sequenceStarts));
     }
 
+    /// <summary>After <see cref="Forward"/>: what the sequences' starts hold, and the shapes that the backward pass adds.</summary>
     public static void Backward(IAttention attention, in Tensor dQkv, in Tensor dy, in Tensor y, in Tensor logSumExp, in Tensor qkv,
-        in Tensor sequenceStarts, in AttentionShape shape, in Tensor scratch)
+        in Tensor sequenceStarts, ReadOnlySpan<int> starts, in AttentionShape shape, in Tensor scratch)
     {
         const string operation = "Attention.Backward";
-        Forward(operation, y, logSumExp, qkv, sequenceStarts, shape);
-        ReadOnlySpan<int> starts = sequenceStarts.AsSpan<int>();
+        Checks.Starts(operation, "sequenceStarts", starts, qkv.D0);
         int longest = 0;
         for (int s = 0; s + 1 < starts.Length; s++) longest = Math.Max(longest, starts[s + 1] - starts[s]);
         string? problem =
@@ -42,10 +40,12 @@ internal static class AttentionChecks
         string? problem = Geometry(qkv, shape) ??
             (!Checks.IsBytes(cache, cacheBytes) ? "cache is too small for its pages" :
             !Checks.IsVector(slots, DType.I32, qkv.D0) ? "slots must be i32 [T]" : null);
-        if (problem is not null)
-            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("qkv", qkv), ("slots", slots));
-        Checks.Range(operation, "slots", slots.AsSpan<int>(), pages * IAttention.PageSize);
+        if (problem is null) return;
+        throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("qkv", qkv), ("slots", slots));
     }
+
+    /// <summary>Slots are those of the cache.</summary>
+    public static void Slots(ReadOnlySpan<int> slots, long pages) => Checks.Range("Attention.StoreKeyValue", "slots", slots, pages * IAttention.PageSize);
 
     public static void CopyPages(in Tensor cache, in Tensor copies, long pages, long cacheBytes, in AttentionShape shape)
     {
@@ -53,29 +53,39 @@ internal static class AttentionChecks
         string? problem =
             !Checks.IsBytes(cache, cacheBytes) ? "cache is too small for its pages" :
             !copies.Exists || copies.DType != DType.I32 || copies.RowLength != 2 ? "copies must be i32 [n, 2]" : null;
-        if (problem is not null)
-            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("copies", copies));
-        Checks.Range(operation, "copies", copies.AsSpan<int>(), pages);
+        if (problem is null) return;
+        throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("cache", cache), ("copies", copies));
     }
 
-    public static void ForwardPaged(string operation, in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable,
+    /// <summary>Copies are from pages of the cache to pages of the cache.</summary>
+    public static void Copies(ReadOnlySpan<int> copies, long pages) => Checks.Range("Attention.CopyPages", "copies", copies, pages);
+
+    public static void ForwardPaged(in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable,
         in Tensor queryStarts, in Tensor contextLengths, long pages, long cacheBytes, in AttentionShape shape)
     {
+        const string operation = "Attention.ForwardPaged";
         string? problem = Geometry(qkv, shape) ??
             (!Checks.IsMatrix(y, qkv.DType, qkv.D0, shape.Heads * shape.HeadDim) ? "y must be [T, Heads, D] of the dtype of qkv" :
             !Checks.IsBytes(cache, cacheBytes) ? "cache is too small for its pages" :
             !IsStarts(queryStarts) ? "queryStarts must be i32 [S + 1]" :
             !Checks.IsVector(contextLengths, DType.I32, queryStarts.Length - 1) ? "contextLengths must be i32 [S]" :
             !pageTable.Exists || pageTable.DType != DType.I32 || pageTable.D0 != contextLengths.Length ? "pageTable must be i32 [S, P]" : null);
-        if (problem is not null)
-        {
-            throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("y", y), ("qkv", qkv), ("cache", cache),
-                ("pageTable", pageTable), ("queryStarts", queryStarts), ("contextLengths", contextLengths));
-        }
+        if (problem is null) return;
+        throw Checks.Failure(operation, $"{problem}; {pages} pages, {shape}", ("y", y), ("qkv", qkv), ("cache", cache), ("pageTable", pageTable),
+            ("queryStarts", queryStarts), ("contextLengths", contextLengths));
+    }
 
-        ReadOnlySpan<int> starts = queryStarts.AsSpan<int>(), lengths = contextLengths.AsSpan<int>(), table = pageTable.AsSpan<int>();
-        Checks.Starts(operation, "queryStarts", starts, qkv.D0);
-        int width = (int)pageTable.RowLength;
+    /// <summary>Each context holds its queries, and its pages are there.</summary>
+    /// <param name="starts">Queries of each sequence.</param>
+    /// <param name="lengths">Keys of each sequence.</param>
+    /// <param name="table">Rows of <paramref name="width"/> pages.</param>
+    /// <param name="width">Pages of a row.</param>
+    /// <param name="tokens">Queries.</param>
+    /// <param name="pages">Pages of the cache.</param>
+    public static void Contexts(ReadOnlySpan<int> starts, ReadOnlySpan<int> lengths, ReadOnlySpan<int> table, int width, long tokens, long pages)
+    {
+        const string operation = "Attention.ForwardPaged";
+        Checks.Starts(operation, "queryStarts", starts, tokens);
         for (int s = 0; s < lengths.Length; s++)
         {
             int needed = (int)(((long)lengths[s] + IAttention.PageSize - 1) / IAttention.PageSize);

@@ -20,8 +20,10 @@ public sealed class AttentionReference : IAttention
     /// <inheritdoc/>
     public void Forward(in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts, in AttentionShape shape)
     {
-        AttentionChecks.Forward("Attention.Forward", y, logSumExp, qkv, sequenceStarts, shape);
+        const string operation = "Attention.Forward";
+        AttentionChecks.Forward(operation, y, logSumExp, qkv, sequenceStarts, shape);
         ReadOnlySpan<int> starts = sequenceStarts.AsSpan<int>();
+        Checks.Starts(operation, "sequenceStarts", starts, qkv.D0);
         Span<float> normalizers = logSumExp.AsSpan<float>();
         for (int s = 0; s + 1 < starts.Length; s++)
         {
@@ -38,11 +40,10 @@ public sealed class AttentionReference : IAttention
     public void ForwardPaged(in Tensor y, in Tensor qkv, in Tensor cache, in Tensor pageTable, in Tensor queryStarts,
         in Tensor contextLengths, long pages, in AttentionShape shape)
     {
-        const string operation = "Attention.ForwardPaged";
-        AttentionChecks.ForwardPaged(operation, y, qkv, cache, pageTable, queryStarts, contextLengths, pages,
-            CacheBytes(pages, shape, qkv.DType), shape);
+        AttentionChecks.ForwardPaged(y, qkv, cache, pageTable, queryStarts, contextLengths, pages, CacheBytes(pages, shape, qkv.DType), shape);
         ReadOnlySpan<int> starts = queryStarts.AsSpan<int>(), lengths = contextLengths.AsSpan<int>(), table = pageTable.AsSpan<int>();
         int tableWidth = (int)pageTable.RowLength;
+        AttentionChecks.Contexts(starts, lengths, table, tableWidth, qkv.D0, pages);
         for (int s = 0; s < lengths.Length; s++)
         {
             KeyRows keys = KeyRows.Paged(new FloatSpan(cache.AsSpan<byte>(), qkv.DType), table.Slice(s * tableWidth, tableWidth), shape);
@@ -91,8 +92,9 @@ public sealed class AttentionReference : IAttention
     public void Backward(in Tensor dQkv, in Tensor dy, in Tensor y, in Tensor logSumExp, in Tensor qkv, in Tensor sequenceStarts,
         in AttentionShape shape, in Tensor scratch)
     {
-        AttentionChecks.Backward(this, dQkv, dy, y, logSumExp, qkv, sequenceStarts, shape, scratch);
+        AttentionChecks.Forward("Attention.Backward", y, logSumExp, qkv, sequenceStarts, shape);
         ReadOnlySpan<int> starts = sequenceStarts.AsSpan<int>();
+        AttentionChecks.Backward(this, dQkv, dy, y, logSumExp, qkv, sequenceStarts, starts, shape, scratch);
         FloatSpan result = new(dQkv);
         int width = shape.HeadDim, group = shape.Heads / shape.KeyValueHeads;
         for (int s = 0; s + 1 < starts.Length; s++)
@@ -157,6 +159,7 @@ public sealed class AttentionReference : IAttention
     {
         AttentionChecks.StoreKeyValue(cache, qkv, slots, pages, CacheBytes(pages, shape, qkv.DType), shape);
         ReadOnlySpan<int> places = slots.AsSpan<int>();
+        AttentionChecks.Slots(places, pages);
         FloatSpan destination = new(cache.AsSpan<byte>(), qkv.DType), source = new(qkv);
         int width = 2 * shape.KeyValueHeads * shape.HeadDim;
         for (int t = 0; t < places.Length; t++)
@@ -171,6 +174,7 @@ public sealed class AttentionReference : IAttention
     {
         AttentionChecks.CopyPages(cache, copies, pages, CacheBytes(pages, shape, dtype), shape);
         ReadOnlySpan<int> pairs = copies.AsSpan<int>();
+        AttentionChecks.Copies(pairs, pages);
         int pageBytes = (int)CacheBytes(1, shape, dtype);
         Span<byte> bytes = cache.AsSpan<byte>();
         for (int i = 0; i < pairs.Length; i += 2)

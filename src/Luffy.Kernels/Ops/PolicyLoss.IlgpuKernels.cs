@@ -154,7 +154,7 @@ internal static class PolicyLossKernels
         where TTile : struct, ITileProduct<TStorage>
     {
         ArrayView<Words4> shared = TileProduct.Allocate<TTile, TStorage>();
-        ArrayView<Float4> rows = SharedMemory.Allocate<Float4>(TTile.Rows);
+        ArrayView<RowTerms> rows = SharedMemory.Allocate<RowTerms>(TTile.Rows);
         ArrayView<int> targets = SharedMemory.Allocate<int>(TTile.Rows);
         int firstRow = Grid.IdxX * TTile.Rows, firstColumn = Grid.IdxY * TTile.Columns;
         for (int i = Group.IdxX; i < TTile.Rows && firstRow + i < shape.Rows; i += Group.DimX)
@@ -162,12 +162,12 @@ internal static class PolicyLossKernels
             int row = firstRow + i;
             long count = shape.Rows;
             targets[i] = terms.Targets[row] - terms.FirstToken;
-            rows[i] = new Float4
+            rows[i] = new RowTerms
             {
-                A = terms.Statistics[((int)TokenStatistic.LogSumExp * count) + row],
-                B = terms.Statistics[((int)TokenStatistic.Entropy * count) + row],
-                C = terms.Gradients[row],
-                D = terms.Weights[row] / terms.Temperature,
+                LogSumExp = terms.Statistics[((int)TokenStatistic.LogSumExp * count) + row],
+                Entropy = terms.Statistics[((int)TokenStatistic.Entropy * count) + row],
+                Gradient = terms.Gradients[row],
+                Scale = terms.Weights[row] / terms.Temperature,
             };
         }
 
@@ -274,11 +274,17 @@ internal static class PolicyLossKernels
         }
     }
 
+    // What a row's gradient is made of; Gradient is that by the log-prob, Scale the token's weight over the temperature.
+    private struct RowTerms
+    {
+        public float LogSumExp, Entropy, Gradient, Scale;
+    }
+
     /// <summary>Writes logits' gradients in place of logits.</summary>
     private struct LogitGradientWriter<TStorage> : ITileVisitor where TStorage : unmanaged, IStorage<TStorage>
     {
-        // For each row of the tile: log-sum-exp, entropy, gradient by the log-prob, weight/T; and the target's column.
-        public ArrayView<Float4> Rows;
+        // For each row of the tile, and the target's column.
+        public ArrayView<RowTerms> Rows;
         public ArrayView<int> Targets;
         public float Temperature, EntropyCoefficient;
         public ResultWriter<TStorage> Result;
@@ -286,19 +292,19 @@ internal static class PolicyLossKernels
         public void Visit(int row, int column, ref float first, ref float second)
         {
             if (Result.FirstRow + row >= Result.Shape.Rows) return;
-            Float4 terms = Rows[row];
+            RowTerms terms = Rows[row];
             int target = Targets[row] - Result.FirstColumn - column;
             float left = Gradient(first, terms, target == 0), right = Gradient(second, terms, target == 1);
             Result.Visit(row, column, ref left, ref right);
         }
 
-        private readonly float Gradient(float logit, Float4 terms, bool isTarget)
+        private readonly float Gradient(float logit, RowTerms terms, bool isTarget)
         {
             // Selected, not multiplied: a token that is out must not turn an infinity into a NaN.
-            if (terms.D == 0) return 0;
-            float logP = (logit / Temperature) - terms.A, p = DeviceMath.Exp(logP), value = terms.C * ((isTarget ? 1 : 0) - p);
-            if (EntropyCoefficient != 0 && p != 0) value = DeviceMath.FusedMultiplyAdd(EntropyCoefficient * p, logP + terms.B, value);
-            return terms.D * value;
+            if (terms.Scale == 0) return 0;
+            float logP = (logit / Temperature) - terms.LogSumExp, p = DeviceMath.Exp(logP), value = terms.Gradient * ((isTarget ? 1 : 0) - p);
+            if (EntropyCoefficient != 0 && p != 0) value = DeviceMath.FusedMultiplyAdd(EntropyCoefficient * p, logP + terms.Entropy, value);
+            return terms.Scale * value;
         }
     }
 }

@@ -102,10 +102,10 @@ internal struct Thread4x4 : IThreadTile
     /// <summary>Adds rows · columnsᵀ.</summary>
     public void MultiplyAdd(Float4 rows, Float4 columns)
     {
-        _r0.MultiplyAdd(rows.A, columns);
-        _r1.MultiplyAdd(rows.B, columns);
-        _r2.MultiplyAdd(rows.C, columns);
-        _r3.MultiplyAdd(rows.D, columns);
+        _r0.MultiplyAdd(rows.X, columns);
+        _r1.MultiplyAdd(rows.Y, columns);
+        _r2.MultiplyAdd(rows.Z, columns);
+        _r3.MultiplyAdd(rows.W, columns);
     }
 
     /// <inheritdoc/>
@@ -115,14 +115,14 @@ internal struct Thread4x4 : IThreadTile
     /// <summary>Shows every sum to a visitor, the first as that of <paramref name="row"/> and <paramref name="column"/>.</summary>
     public void Visit<TVisitor>(ref TVisitor visitor, int row, int column) where TVisitor : struct, ITileVisitor
     {
-        visitor.Visit(row, column, ref _r0.A, ref _r0.B);
-        visitor.Visit(row, column + 2, ref _r0.C, ref _r0.D);
-        visitor.Visit(row + 1, column, ref _r1.A, ref _r1.B);
-        visitor.Visit(row + 1, column + 2, ref _r1.C, ref _r1.D);
-        visitor.Visit(row + 2, column, ref _r2.A, ref _r2.B);
-        visitor.Visit(row + 2, column + 2, ref _r2.C, ref _r2.D);
-        visitor.Visit(row + 3, column, ref _r3.A, ref _r3.B);
-        visitor.Visit(row + 3, column + 2, ref _r3.C, ref _r3.D);
+        visitor.Visit(row, column, ref _r0.X, ref _r0.Y);
+        visitor.Visit(row, column + 2, ref _r0.Z, ref _r0.W);
+        visitor.Visit(row + 1, column, ref _r1.X, ref _r1.Y);
+        visitor.Visit(row + 1, column + 2, ref _r1.Z, ref _r1.W);
+        visitor.Visit(row + 2, column, ref _r2.X, ref _r2.Y);
+        visitor.Visit(row + 2, column + 2, ref _r2.Z, ref _r2.W);
+        visitor.Visit(row + 3, column, ref _r3.X, ref _r3.Y);
+        visitor.Visit(row + 3, column + 2, ref _r3.Z, ref _r3.W);
     }
 }
 

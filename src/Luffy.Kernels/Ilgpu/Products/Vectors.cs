@@ -34,19 +34,3 @@ internal struct Float2
         B = DeviceMath.FusedMultiplyAdd(s, v.B, B);
     }
 }
-
-/// <summary>Four f32.</summary>
-internal struct Float4
-{
-    /// <summary>The four elements.</summary>
-    public float A, B, C, D;
-
-    /// <summary>Adds s·v, each with one rounding.</summary>
-    public void MultiplyAdd(float s, Float4 v)
-    {
-        A = DeviceMath.FusedMultiplyAdd(s, v.A, A);
-        B = DeviceMath.FusedMultiplyAdd(s, v.B, B);
-        C = DeviceMath.FusedMultiplyAdd(s, v.C, C);
-        D = DeviceMath.FusedMultiplyAdd(s, v.D, D);
-    }
-}
