@@ -30,12 +30,15 @@ internal static class CommonOptions
 
     private static Option<int> Threads { get; } = NewThreads();
 
+    private static Option<bool> AllowEmulator { get; } = new("--allow-emulator") { Description = "With --backend ilgpu and no GPU: compute on an emulator of one, a thousand times slower than cpu" };
+
     /// <summary>Adds the options that say where to compute.</summary>
     public static void AddEngine(Command command)
     {
         command.Add(Backend);
         command.Add(Dtype);
         command.Add(Threads);
+        command.Add(AllowEmulator);
     }
 
     /// <summary>Where to compute.</summary>
@@ -44,18 +47,20 @@ internal static class CommonOptions
         Backend = parsed.GetValue(Backend)!,
         Dtype = Enum.Parse<StorageType>(parsed.GetValue(Dtype)!, ignoreCase: true),
         Threads = parsed.GetValue(Threads),
+        AllowEmulator = parsed.GetValue(AllowEmulator),
     };
 
     /// <summary>What was typed for a configuration: each --set, then the options that stand for keys.</summary>
     public static List<ConfigurationOverride> Overrides(ParseResult parsed)
     {
         List<ConfigurationOverride> overrides = [.. (parsed.GetValue(Set) ?? []).Select(ConfigurationOverride.Parse)];
-        foreach (Option option in (ReadOnlySpan<Option>)[Backend, Dtype, Threads, Seed])
+        foreach (Option option in (ReadOnlySpan<Option>)[Backend, Dtype, Threads, AllowEmulator, Seed])
         {
             if (parsed.GetResult(option) is { Implicit: false } result)
             {
-                string value = result.Tokens[^1].Value;
-                overrides.Add(new ConfigurationOverride(option.Name.TrimStart('-'), value, $"{option.Name} {value}"));
+                // A switch that stands alone means yes.
+                string value = result.Tokens.Count == 0 ? "true" : result.Tokens[^1].Value;
+                overrides.Add(new ConfigurationOverride(option.Name.TrimStart('-').Replace('-', '_'), value, $"{option.Name} {value}"));
             }
         }
         return overrides;

@@ -2,6 +2,7 @@ using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Configuration;
 using Luffy.Engine.Reporting;
 using Luffy.Kernels;
+using Luffy.Kernels.Ilgpu;
 
 namespace Luffy.Engine;
 
@@ -11,24 +12,31 @@ public static class EngineBackend
     /// <summary>The backend, or one sentence about why it is not to be had.</summary>
     /// <param name="name">auto, or the one that must be used.</param>
     /// <param name="threads">0 means one for each core.</param>
+    /// <param name="allowEmulator">Whether ilgpu may be its emulator where there is no GPU.</param>
     /// <exception cref="LuffyException">It is unknown or does not work here.</exception>
-    public static IBackend Open(string name, int threads)
+    public static IBackend Open(string name, int threads, bool allowEmulator)
     {
         try
         {
-            return Backends.Create(new BackendOptions { Name = name, Threads = threads });
+            return Backends.Create(new BackendOptions { Name = name, Threads = threads, AllowEmulator = allowEmulator });
         }
         catch (LuffyKernelException e)
         {
-            throw new LuffyException($"{e.Message}; `luffy devices` lists what can run here", e.Message.Contains("is not a", StringComparison.Ordinal) ? 2 : 1, e);
+            throw new LuffyException($"{e.Message}; `luffy devices` lists what can run here", IsMisspelt(e) ? 2 : 1, e);
         }
     }
+
+    // What the command line got wrong, rather than what the machine lacks.
+    private static bool IsMisspelt(LuffyKernelException e) =>
+        e.Message.Contains("is not a", StringComparison.Ordinal) || e.Message.Contains("is for", StringComparison.Ordinal);
 
     /// <summary>Tells when nothing faster than the reference was found although nobody asked for it.</summary>
     public static void WarnWhenSlow(IBackend backend, string requested, RunConsole console)
     {
         if (backend.Name == "reference" && requested != "reference")
             console.Warn("no fast backend works here, so this computes with plain loops, hundreds of times slower; `luffy devices` says why");
+        if (backend is IlgpuBackend { IsEmulator: true })
+            console.Warn("this computes on an emulator of a GPU, a thousand times slower than the cpu backend: good for tests of kernels alone");
     }
 
     /// <summary>

@@ -82,6 +82,7 @@ public sealed class EngineCommandTests
     [TestCase("replay", "--threads", "-1", 2, "--threads is -1")]
     [TestCase("replay", "--dtype", "f16", 2, "f16")]
     [TestCase("replay", "--backend", "abacus", 2, "abacus")]
+    [TestCase("replay", "--allow-emulator", "true", 2, "--backend ilgpu")]
     public async Task Wrong_settings_are_named(string command, string option, string value, int expected, string message)
     {
         string batch = Write("batch.jsonl", """{"ids":[3,1,4,1,5],"prompt_length":2,"source":"on","advantage":-0.5}""");

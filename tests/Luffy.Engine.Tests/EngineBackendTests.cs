@@ -24,7 +24,7 @@ public sealed class EngineBackendTests
     [Test]
     public void Unknown_backends_are_wrong_usage_and_missing_ones_are_failures()
     {
-        Assert.That(() => EngineBackend.Open("abacus", 0), Throws.TypeOf<LuffyException>().With.Property(nameof(LuffyException.ExitCode)).EqualTo(2).And.Message.Contains("abacus"));
-        Assert.That(() => EngineBackend.Open("ilgpu", 0), Throws.TypeOf<LuffyException>().With.Property(nameof(LuffyException.ExitCode)).EqualTo(1).And.Message.Contains("devices"));
+        Assert.That(() => EngineBackend.Open("abacus", 0, false), Throws.TypeOf<LuffyException>().With.Property(nameof(LuffyException.ExitCode)).EqualTo(2).And.Message.Contains("abacus"));
+        Assert.That(() => EngineBackend.Open("cuda", 0, false), Throws.TypeOf<LuffyException>().With.Property(nameof(LuffyException.ExitCode)).EqualTo(1).And.Message.Contains("devices"));
     }
 }

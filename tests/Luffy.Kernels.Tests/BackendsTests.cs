@@ -1,3 +1,4 @@
+using Luffy.Kernels.Ilgpu;
 using Luffy.Kernels.Native;
 
 namespace Luffy.Kernels.Tests;
@@ -68,13 +69,25 @@ public sealed class BackendsTests
         }
     }
 
-    [TestCase("cuda"), TestCase("ilgpu")]
-    public void A_forced_backend_that_is_missing_is_an_error_with_the_reason(string name)
+    [TestCase("cuda", "not part of this build"), TestCase("ilgpu", "--allow-emulator")]
+    public void A_forced_backend_that_is_missing_is_an_error_with_the_reason(string name, string reason)
     {
+        if (Backends.Probe().Single(probe => probe.Name == name).Available) Assert.Ignore($"this machine has a device for {name}");
         LuffyKernelException error = Assert.Throws<LuffyKernelException>(() => Backends.Create(new() { Name = name }));
-        Assert.That(error.Message, Does.Contain(name).And.Contains("not part of this build"));
+        Assert.That(error.Message, Does.Contain(name).And.Contains(reason));
         Environment.SetEnvironmentVariable(Backends.BackendVariable, name);
         Assert.That(() => Backends.Create(new()), Throws.TypeOf<LuffyKernelException>());
+    }
+
+    [Test]
+    public void The_emulator_is_there_for_those_who_ask_for_it()
+    {
+        if (Backends.Probe().Single(probe => probe.Name == "ilgpu").Available) Assert.Ignore("this machine has a GPU, which comes first");
+        using IBackend backend = Backends.Create(new() { Name = "ilgpu", AllowEmulator = true });
+        Assert.That(backend, Is.TypeOf<IlgpuBackend>().With.Property(nameof(IlgpuBackend.IsEmulator)).True);
+        Assert.That(backend.Description, Does.Contain("emulator"));
+        Assert.That(() => Backends.Create(new() { AllowEmulator = true }), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("--backend ilgpu"));
+        Assert.That(() => Backends.Create(new() { Name = "cpu", AllowEmulator = true }), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("--backend ilgpu"));
     }
 
     [Test]
@@ -121,6 +134,7 @@ public sealed class BackendsTests
         Assert.That(probes[^1].Available, Is.True);
         Assert.That(probes[2].Available, Is.EqualTo(TestBackends.Supported("avx2")), probes[2].Detail);
         Assert.That(probes[0].Available, Is.False);
+        Assert.That(probes[1].Available || probes[1].Detail.Contains("--allow-emulator", StringComparison.Ordinal), probes[1].Detail);
     }
 
     [Test]

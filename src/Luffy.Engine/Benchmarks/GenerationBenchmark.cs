@@ -52,7 +52,7 @@ public static class GenerationBenchmark
         public Run(BenchmarkSize size, int batch, int prompt, int fresh, BenchmarkOptions options)
         {
             (_size, _fresh) = (size, fresh);
-            _backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads);
+            _backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator);
             DType = options.Model.Dtype.Resolve(_backend);
             Layout = new ParameterLayout(size.Architecture);
             var plan = new RolloutPlan(batch, prompt, fresh);

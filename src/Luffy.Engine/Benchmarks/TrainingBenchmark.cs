@@ -21,7 +21,7 @@ public static class TrainingBenchmark
     /// <exception cref="LuffyException">The backend is not to be had, or the memory is not there.</exception>
     public static BenchmarkReport Run(BenchmarkSize size, int tokensPerMicroBatch, GradientStorage gradients, BenchmarkOptions options)
     {
-        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads);
+        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator);
         DType dtype = options.Model.Dtype.Resolve(backend);
         var layout = new ParameterLayout(size.Architecture);
         var random = new RandomModel(1);

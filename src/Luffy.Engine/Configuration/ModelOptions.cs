@@ -16,6 +16,9 @@ public sealed record ModelOptions
     [Bounds(Minimum = 0, Maximum = 4096)]
     public int Threads { get; init; }
 
+    /// <summary>With backend ilgpu and no GPU: compute on an emulator of one, a thousand times slower than the cpu backend. For tests.</summary>
+    public bool AllowEmulator { get; init; }
+
     /// <summary>Recompute activations in the backward pass instead of keeping them: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 }

@@ -20,6 +20,9 @@ public sealed record PretrainConfiguration
     [Bounds(Minimum = 0, Maximum = 4096)]
     public int Threads { get; init; }
 
+    /// <summary>With backend ilgpu and no GPU: compute on an emulator of one, a thousand times slower than the cpu backend. For tests.</summary>
+    public bool AllowEmulator { get; init; }
+
     /// <summary>The model's shape.</summary>
     [OptionGroup("Model")]
     public ArchitectureOptions Architecture { get; init; } = new();

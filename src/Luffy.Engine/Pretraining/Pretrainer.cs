@@ -32,7 +32,7 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
     {
         if (Directory.Exists(config.OutputDir) && Directory.EnumerateFileSystemEntries(config.OutputDir).Any())
             throw LuffyException.Usage($"{config.OutputDir} exists and is not empty; name another output_dir, or delete it");
-        using IBackend backend = EngineBackend.Open(config.Backend, config.Threads);
+        using IBackend backend = EngineBackend.Open(config.Backend, config.Threads, config.AllowEmulator);
         EngineBackend.WarnWhenSlow(backend, config.Backend, console);
         DType dtype = config.Dtype.Resolve(backend);
         AtomicDirectory.Create(config.OutputDir, directory =>

@@ -29,7 +29,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
     {
         // What the runtime itself takes is there before anything of ours.
         long runtimeBytes = ProcessMemory.ResidentBytes;
-        using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads);
+        using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads, config.Model.AllowEmulator);
         EngineBackend.WarnWhenSlow(backend, config.Model.Backend, console);
         DType dtype = config.Model.Dtype.Resolve(backend);
         string directory = BuiltInModel.Resolve(config.Model.ModelNameOrPath);

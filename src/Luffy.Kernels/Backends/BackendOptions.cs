@@ -15,4 +15,7 @@ public sealed record BackendOptions
 
     /// <summary>Worker threads; 0 for one for each available core.</summary>
     public int Threads { get; init; }
+
+    /// <summary>Whether <c>ilgpu</c>, asked for by name, may be an emulator of a GPU on the CPU where there is no GPU.</summary>
+    public bool AllowEmulator { get; init; }
 }

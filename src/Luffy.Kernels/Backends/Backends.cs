@@ -1,3 +1,4 @@
+using Luffy.Kernels.Ilgpu;
 using Luffy.Kernels.Native;
 
 namespace Luffy.Kernels;
@@ -38,15 +39,18 @@ public static class Backends
         if (name is not null and not "cpu" && options.Isa is not null)
             throw new LuffyKernelException(Operation, $"an instruction set ('{isa}') is for the cpu backend, not for '{name}'");
 
+        if (options.AllowEmulator && name != "ilgpu")
+            throw new LuffyKernelException(Operation, "--allow-emulator is for --backend ilgpu: no other backend has an emulator, and auto never chooses one");
+
         // Instructions that were asked for exist in one backend only: to go on to another would be the silent fallback that nobody wants.
         name ??= isa is null ? null : "cpu";
-        if (name is not null) return Open(name, isa, options.Threads);
+        if (name is not null) return Open(name, isa, options.Threads, asked: true, options.AllowEmulator);
         List<string> reasons = [];
         foreach (string candidate in Names)
         {
             try
             {
-                return Open(candidate, null, options.Threads);
+                return Open(candidate, null, options.Threads, asked: false, allowEmulator: false);
             }
             catch (LuffyKernelException exception)
             {
@@ -65,7 +69,7 @@ public static class Backends
         {
             try
             {
-                using IBackend backend = Open(name, null, threads: 0);
+                using IBackend backend = Open(name, null, threads: 0, asked: true, allowEmulator: false);
                 probes.Add(new BackendProbe(name, true, backend.Description));
             }
             catch (LuffyKernelException exception)
@@ -77,8 +81,9 @@ public static class Backends
         return probes;
     }
 
-    private static IBackend Open(string name, string? isa, int threads) => name switch
+    private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator) => name switch
     {
+        "ilgpu" => new IlgpuBackend(asked, allowEmulator, threads),
         "cpu" => new NativeBackend("cpu", isa, threads),
         "reference" => new ReferenceBackend(),
         _ => throw new LuffyKernelException($"backend '{name}'", "not part of this build"),

@@ -11,11 +11,12 @@ public sealed class IlgpuBackend : IBackend
     private readonly AttentionIlgpu _attention;
 
     /// <summary>Opens the best device that there is.</summary>
+    /// <param name="asked">Whether this backend was asked for by name: then a CPU that offers OpenCL will do, which is no gain over the cpu backend.</param>
     /// <param name="allowEmulator">Whether the emulator will do where there is none.</param>
     /// <param name="threads">Threads of a group on the emulator; 0 for the usual few. A device takes no notice.</param>
     /// <exception cref="LuffyKernelException">No device can be opened; the message says why.</exception>
-    public IlgpuBackend(bool allowEmulator, int threads = 0)
-        : this(IlgpuDevice.Open(allowEmulator, threads))
+    public IlgpuBackend(bool asked, bool allowEmulator, int threads = 0)
+        : this(IlgpuDevice.Open(asked, allowEmulator, threads))
     {
     }
 
@@ -41,6 +42,9 @@ public sealed class IlgpuBackend : IBackend
 
     /// <inheritdoc/>
     public string Description => _context.Description;
+
+    /// <summary>True where the host plays a GPU: right, and a thousand times slower than the cpu backend.</summary>
+    public bool IsEmulator => _context.IsEmulator;
 
     /// <inheritdoc/>
     public int Threads => _context.Threads;

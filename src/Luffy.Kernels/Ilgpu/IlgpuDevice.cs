@@ -58,10 +58,11 @@ internal sealed class IlgpuDevice
     public string Description { get; }
 
     /// <summary>Opens the best device there is.</summary>
+    /// <param name="cpus">Whether a CPU that offers OpenCL will do.</param>
     /// <param name="allowEmulator">Whether the emulator will do.</param>
     /// <param name="threads">Threads of a group on the emulator; 0 for the usual few.</param>
     /// <exception cref="LuffyKernelException">There is none; the message says of each kind why not.</exception>
-    public static IlgpuDevice Open(bool allowEmulator, int threads)
+    public static IlgpuDevice Open(bool cpus, bool allowEmulator, int threads)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Context context = CreateContext(builder => builder.Cuda().OpenCL().CPU(new CPUDevice(EmulatedWarp, EmulatedWarps, 1)));
@@ -72,6 +73,12 @@ internal sealed class IlgpuDevice
             if (devices.Length == 0) reasons.Add($"ILGPU finds no {Name(kind)} device");
             foreach (Device device in devices)
             {
+                if (!cpus && device is CLDevice { DeviceType: CLDeviceType.CL_DEVICE_TYPE_CPU })
+                {
+                    reasons.Add($"{device.Name} is a CPU, which the cpu backend uses better");
+                    continue;
+                }
+
                 try
                 {
                     return new IlgpuDevice(context, device.CreateAccelerator(context), threads);
