@@ -104,6 +104,35 @@ public sealed class TrainingRunTests
         () => Execute("refused", ["dtype=bf16", "gradient_dtype=bf16", setting]), Throws.TypeOf<LuffyException>().With.Message.Contains(named));
 
     [Test]
+    public void A_run_on_the_emulated_gpu_equals_one_on_the_reference()
+    {
+        string[] settings = ["max_steps=2", "prompts_per_step=1", "num_generations=3", "max_completion_length=48", "save_steps=2"];
+        Execute("reference", [.. settings, "backend=reference"]);
+        Execute("ilgpu", [.. settings, "backend=ilgpu", "allow_emulator=true"]);
+        for (int step = 1; step <= 2; step++)
+        {
+            JsonElement[] expected = Rollouts("reference", step), actual = Rollouts("ilgpu", step);
+            Assert.That(actual.Select(Ids), Is.EqualTo(expected.Select(Ids)), $"tokens of step {step}");
+            JsonElement reference = Metrics("reference", step), ilgpu = Metrics("ilgpu", step);
+            foreach (string name in (string[])["loss", "entropy", "actor/grad_norm", "actor/off_policy_prob", "actor/on_policy_logprob"])
+            {
+                double value = reference.GetProperty(name).GetDouble();
+                Assert.That(ilgpu.GetProperty(name).GetDouble(), Is.EqualTo(value).Within(1e-6 + (1e-5 * Math.Abs(value))), $"{name} of step {step}");
+            }
+
+            Assert.That(ilgpu.GetProperty("sampling/sampling_logp_difference/max").GetDouble(), Is.Zero, "sampling and training agree to the bit");
+        }
+
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, Dictionary<string, float[]> emulated) = (Weights(_model), Weights(Checkpoint("reference")), Weights(Checkpoint("ilgpu")));
+        foreach ((string name, float[] values) in after)
+        {
+            double moved = Distance(values, before[name]);
+            Assert.That(moved, Is.GreaterThan(0), $"{name} was trained");
+            Assert.That(Distance(values, emulated[name]), Is.LessThanOrEqualTo(1e-3 * moved), name);
+        }
+    }
+
+    [Test]
     public void Imitation_raises_the_probability_of_demonstrations()
     {
         Execute("sft", ["method=sft", "max_steps=12", "learning_rate=1e-2", "lr_scheduler_type=constant"]);
@@ -172,6 +201,30 @@ public sealed class TrainingRunTests
         using var output = new StepObserver(afterStep);
         return new TrainingRun(config, run, new RunConsole(output, live: false, quiet: false)).Execute(checkpoint, () => { }, cancellation);
     }
+
+    private JsonElement[] Rollouts(string run, int step) =>
+        [.. File.ReadLines(Path.Combine(_folder, run, "rollouts", $"step-{step:D6}.jsonl")).Select(l => JsonDocument.Parse(l).RootElement)];
+
+    private JsonElement Metrics(string run, int step) => JsonDocument.Parse(File.ReadLines(Path.Combine(_folder, run, "metrics.jsonl")).ElementAt(step - 1)).RootElement;
+
+    private string Checkpoint(string run) => Path.Combine(_folder, run, "checkpoints", "step-000002");
+
+    private static string Ids(JsonElement row) => row.GetProperty("ids").GetRawText();
+
+    private static Dictionary<string, float[]> Weights(string folder)
+    {
+        using SafeTensorsModel model = SafeTensorsModel.Open(folder);
+        var weights = new Dictionary<string, float[]>();
+        foreach (string name in model.Names)
+        {
+            SafeTensor tensor = model.FileOf(name).Get(name);
+            model.ReadFloats(name, [.. tensor.Shape], weights[name] = new float[tensor.ElementCount]);
+        }
+
+        return weights;
+    }
+
+    private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b).Sum(p => ((double)p.First - p.Second) * ((double)p.First - p.Second)));
 
     private static int[] Steps(string run) =>
         [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt32())];
