@@ -1,7 +1,7 @@
 namespace Luffy.Kernels.Tests;
 
 /// <summary>A broken contract is an exception that names the operation and shows the shapes, on every backend, before anything is touched.</summary>
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllF32))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulatorF32))]
 public sealed class ArgumentTests(string backend) : OperationTests(backend, DType.F32)
 {
     private static readonly AttentionShape Shape = new(4, 2, 8, 1);

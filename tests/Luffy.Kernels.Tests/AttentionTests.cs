@@ -12,14 +12,15 @@ public sealed class AttentionTests(string backend, DType dtype) : OperationTests
         yield return new TestCaseData(3, 3, 64, new[] { 40, 65 });
         yield return new TestCaseData(8, 2, 32, new[] { 1, 129, 15 });
         yield return new TestCaseData(2, 1, 128, new[] { 66, 3 });
+        yield return new TestCaseData(2, 2, 40, new[] { 5, 66 });
         yield return new TestCaseData(1, 1, 5, new[] { 258 });
     }
 
     [TestCaseSource(nameof(Cases))]
     public void Forward_and_backward_are_right(int heads, int keyValueHeads, int width, int[] lengths)
     {
-        // Long sequences of one head are enough to see that they are put together from parts.
-        if (OnEmulator && heads > 1) lengths = [.. lengths.Select(length => Math.Min(length, 66))];
+        // Where kernels put results together from parts of 64 and 256 keys, the emulator does so from parts of 16 and 64 for narrow heads.
+        if (OnEmulator) lengths = [.. lengths.Select(length => Math.Min(length, width > 32 || heads == 1 ? 66 : 20))];
         // Not 1/√D, so that ignoring it shows.
         AttentionShape shape = new(heads, keyValueHeads, width, 0.7f / MathF.Sqrt(width));
         int[] starts = Starts(lengths);
@@ -51,7 +52,7 @@ public sealed class AttentionTests(string backend, DType dtype) : OperationTests
         Assert.That(Lab.Read(logSumExp), Is.EqualTo(new float[] { 10000, 10000 }));
     }
 
-    [TestCase(4, 2, 16), TestCase(3, 1, 20), TestCase(2, 2, 64), TestCase(7, 1, 128), TestCase(9, 1, 3)]
+    [TestCase(4, 2, 16), TestCase(3, 1, 20), TestCase(2, 2, 64), TestCase(7, 1, 128), TestCase(9, 1, 3), TestCase(1, 1, 40)]
     public void Prefill_chunks_and_decoding_have_the_bits_of_the_packed_forward_pass(int heads, int keyValueHeads, int width)
     {
         AttentionShape shape = new(heads, keyValueHeads, width, 1 / MathF.Sqrt(width));
@@ -75,7 +76,7 @@ public sealed class AttentionTests(string backend, DType dtype) : OperationTests
     public void Decoding_after_a_long_prompt_has_the_bits_of_the_packed_forward_pass(int heads, int keyValueHeads, int width)
     {
         AttentionShape shape = new(heads, keyValueHeads, width, 1 / MathF.Sqrt(width));
-        const int prompt = 253;
+        int prompt = OnEmulator && width <= 32 ? 61 : 253;
         int[] lengths = [prompt + 9, 30];
         int tokens = lengths.Sum();
         Tensor qkv = Lab.Floats(Dtype, Normal(1, tokens * shape.PackedHeads * width), tokens, shape.PackedHeads, width);
@@ -92,7 +93,7 @@ public sealed class AttentionTests(string backend, DType dtype) : OperationTests
     public void A_sequence_alone_has_the_bits_that_it_has_in_a_batch()
     {
         AttentionShape shape = new(4, 2, 24, 0.2f);
-        int[] starts = Starts(OnEmulator ? [20, 1, 66, 5] : [40, 1, 77, 18]);
+        int[] starts = Starts(OnEmulator ? [11, 1, 20, 5] : [40, 1, 77, 18]);
         int tokens = starts[^1];
         Tensor qkv = Lab.Floats(Dtype, Normal(1, tokens * shape.PackedHeads * 24), tokens, shape.PackedHeads, 24);
         Tensor dy = Lab.Floats(Dtype, Normal(2, tokens * 4 * 24), tokens, 4, 24);

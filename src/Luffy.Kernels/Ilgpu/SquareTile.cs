@@ -52,7 +52,7 @@ internal struct SquareTile
     public static int Lane<TSide>() where TSide : unmanaged, ITileSide => (int)((uint)Group.IdxX / (uint)Lanes<TSide>());
 
     /// <summary>This thread's place among those that share its rows.</summary>
-    public static int Column<TSide>() where TSide : unmanaged, ITileSide => (int)((uint)Group.IdxX % (uint)Lanes<TSide>());
+    public static int Column<TSide>() where TSide : unmanaged, ITileSide => DeviceMath.Modulo(Group.IdxX, Lanes<TSide>());
 
     /// <summary>sums[i][j] += Σ_k a[i][k] · b[j][k] over the first 4·<paramref name="quads"/> elements of the rows.</summary>
     public static SquareTile AddDots<TSide>(SquareTile sums, ArrayView<Float4> a, ArrayView<Float4> b, int quads) where TSide : unmanaged, ITileSide

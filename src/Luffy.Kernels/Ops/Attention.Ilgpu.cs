@@ -19,11 +19,16 @@ internal sealed class AttentionIlgpu : IAttention, IDisposable
     private int[] _contexts = [];
 
     public AttentionIlgpu(IlgpuContext context)
+        : this(context, context.IsEmulator ? 1 << 20 : 32 << 20)
+    {
+    }
+
+    internal AttentionIlgpu(IlgpuContext context, long workspaceBytes)
     {
         _context = context;
         _single = Launchers<F32Storage>(context);
         _half = Launchers<Bf16Storage>(context);
-        _workspace = Workspace(context.IsEmulator ? 1 << 20 : 32 << 20);
+        _workspace = Workspace(workspaceBytes);
     }
 
     /// <summary>Bytes of the device that decoding holds, for what the chunks of keys leave until they are merged.</summary>

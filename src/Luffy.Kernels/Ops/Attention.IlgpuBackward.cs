@@ -25,7 +25,7 @@ internal static partial class AttentionKernels
             float partial = 0;
             for (int slice = 0; slice < slices; slice++)
             {
-                int row = first + (i / lanes), column = (slice * TWidth.Side) + (4 * (i % lanes));
+                int row = first + (int)((uint)i / (uint)lanes), column = (slice * TWidth.Side) + (4 * DeviceMath.Modulo(i, lanes));
                 Quad<T> upstream = HeadTile.Elements<T, TWidth, PackedRows>(dy, rows, row, column, headDim);
                 Quad<T> output = HeadTile.Elements<T, TWidth, PackedRows>(y, rows, row, column, headDim);
                 partial = Float4.Chain(Quad<T>.Load(upstream), Quad<T>.Load(output), partial);
@@ -93,7 +93,7 @@ internal static partial class AttentionKernels
     /// dv = Σ_r p_r·dy_r and dk = scale · Σ_r ds_r·q_r over ascending rows: tokens, and within a token the heads of the group. A group of threads
     /// has a tile of keys of a key-value head.
     /// </summary>
-    [Kernel(Variants = [typeof(Width64), typeof(Width128), typeof(AnyWidth), typeof(SmallWidth)], Threads = SquareTile.MostThreads, Groups = [2, 2, 1, 1])]
+    [Kernel(Variants = [typeof(Width64), typeof(Width128), typeof(AnyWidth), typeof(SmallWidth)], Threads = SquareTile.MostThreads, Groups = [2, 1, 1, 1])]
     public static void BackwardKeyValue<T, TWidth>(ArrayView<T> dQkv, ArrayView<T> dy, ArrayView<float> logSumExp, ArrayView<float> delta, ArrayView<T> qkv,
         ArrayView<int> starts, AttentionGeometry shape)
         where T : unmanaged, IStorage<T>

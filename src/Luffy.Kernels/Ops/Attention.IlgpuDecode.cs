@@ -102,7 +102,7 @@ internal static partial class AttentionKernels
         for (int i = Group.IdxX; i < rows * shape.HeadDim; i += Group.DimX)
         {
             int row = i / shape.HeadDim, column = i % shape.HeadDim;
-            outputs[((((slot + row) * batch.Chunks) + Grid.IdxZ) * shape.HeadDim) + column] = results[(((row / 4 * OutputStride) + column) * 4) + (row % 4)];
+            outputs[((((slot + row) * batch.Chunks) + Grid.IdxZ) * shape.HeadDim) + column] = results[(((row / 4 * OutputStride) + column) * 4) + DeviceMath.Modulo(row, 4)];
         }
 
         for (int row = Group.IdxX; row < rows; row += Group.DimX)
@@ -204,8 +204,8 @@ internal static partial class AttentionKernels
         where T : unmanaged, IStorage<T>
         where TWidth : unmanaged, IHeadWidth
     {
-        uint row = (uint)i / (uint)SquareTile.Lanes<TWidth>(), quad = (uint)i % (uint)SquareTile.Lanes<TWidth>();
-        return HeadTile.Elements<T, TWidth, ShiftedRows<PagedRows>>(cache, rows, first + (int)row, (slice * TWidth.Side) + (4 * (int)quad), headDim);
+        int row = (int)((uint)i / (uint)SquareTile.Lanes<TWidth>()), quad = DeviceMath.Modulo(i, SquareTile.Lanes<TWidth>());
+        return HeadTile.Elements<T, TWidth, ShiftedRows<PagedRows>>(cache, rows, first + row, (slice * TWidth.Side) + (4 * quad), headDim);
     }
 
     private static void PutFour<T, TWidth>(ArrayView<Float4> tile, int i, FetchedRows<T> elements)
@@ -223,8 +223,8 @@ internal static partial class AttentionKernels
         where T : unmanaged, IStorage<T>
         where TWidth : unmanaged, IHeadWidth
     {
-        uint row = (uint)i / (uint)SquareTile.Lanes<TWidth>(), quad = (uint)i % (uint)SquareTile.Lanes<TWidth>();
-        if (row < TWidth.Side) tile[(int)((row * (uint)SquareTile.Stride<TWidth>()) + quad)] = Quad<T>.Load(elements);
+        int row = (int)((uint)i / (uint)SquareTile.Lanes<TWidth>()), quad = DeviceMath.Modulo(i, SquareTile.Lanes<TWidth>());
+        if (row < TWidth.Side) tile[(row * SquareTile.Stride<TWidth>()) + quad] = Quad<T>.Load(elements);
     }
 
     // scores[key] of four rows each, which lie where weights will: a slice continues the chains of the one before. Each thread goes on with

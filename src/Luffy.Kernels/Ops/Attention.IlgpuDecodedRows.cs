@@ -63,7 +63,7 @@ internal readonly struct DecodedStatistics(ArrayView<float> maxima, ArrayView<fl
     {
         for (int i = Group.IdxX; i < Rows * TSide.Side / Keys; i += Group.DimX)
         {
-            int row = i % Rows, part = i / Rows, seen = Seen(first, row, rows, start, shape) - (Keys * part);
+            int row = DeviceMath.Modulo(i, Rows), part = i / Rows, seen = Seen(first, row, rows, start, shape) - (Keys * part);
             float maximum = float.NegativeInfinity;
             for (int key = 0, at = (Keys * part * Rows) + row; key < Keys; key++, at += Rows)
                 maximum = IntrinsicMath.Max(maximum, key < seen ? scores[at] : float.NegativeInfinity);
@@ -73,7 +73,7 @@ internal readonly struct DecodedStatistics(ArrayView<float> maxima, ArrayView<fl
         Group.Barrier();
         for (int i = Group.IdxX; i < Rows * TSide.Side; i += Group.DimX)
         {
-            int row = i % Rows, key = i / Rows;
+            int row = DeviceMath.Modulo(i, Rows), key = i / Rows;
             float before = maxima[row], maximum = IntrinsicMath.Max(before, AttentionKernels.LargestPart<TSide>(partMaxima, row, Rows));
             float weight = DeviceMath.Exp2OfProduct(scores[i] - maximum, shape.Power);
             scores[i] = key < Seen(first, row, rows, start, shape) ? weight : 0;
@@ -86,7 +86,7 @@ internal readonly struct DecodedStatistics(ArrayView<float> maxima, ArrayView<fl
         for (int i = Group.IdxX; i < Rows * TSide.Side / Keys; i += Group.DimX)
         {
             float sum = 0;
-            for (int key = 0, at = (Keys * (i / Rows) * Rows) + (i % Rows); key < Keys; key++, at += Rows) sum += scores[at];
+            for (int key = 0, at = (Keys * (i / Rows) * Rows) + DeviceMath.Modulo(i, Rows); key < Keys; key++, at += Rows) sum += scores[at];
             partSums[i] = sum;
         }
     }

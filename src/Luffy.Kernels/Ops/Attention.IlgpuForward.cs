@@ -68,7 +68,7 @@ internal static partial class AttentionKernels
         ShiftedRows<TKeys> values = new(keys, valueShift);
 
         // For each row a few threads look after the softmax, each after 16 keys of a block; all of them know its maximum and sum.
-        int side = TWidth.Side, row = (int)((uint)Group.IdxX % (uint)side), part = (int)((uint)Group.IdxX / (uint)side);
+        int side = TWidth.Side, row = DeviceMath.Modulo(Group.IdxX, side), part = (int)((uint)Group.IdxX / (uint)side);
         int rows = place.Tokens * shape.Group, seen = place.First + row < rows ? earlier + ((place.First + row) / shape.Group) + 1 : 0;
         int end = earlier + ((IntrinsicMath.Min(place.First + side, rows) - 1) / shape.Group) + 1;
         float maximum = float.NegativeInfinity, sum = 0;
@@ -107,10 +107,10 @@ internal static partial class AttentionKernels
             maximum = next;
             Group.Barrier();
             sum = DeviceMath.FusedMultiplyAdd(sum, factor, SumOfParts<TWidth>(sums, row, side));
-            if (TWidth.Slices > 1 && slices > 1) fetchedValues = HeadTile.Fetch<T, TWidth, ShiftedRows<TKeys>>(storage, values, start, 1, shape.HeadDim);
             output0 = SquareTile.AddProduct<TWidth>(SquareTile.ScaleRows<TWidth>(output0, factors), queryTile, keyTile);
             if (TWidth.Slices > 1 && slices > 1)
             {
+                fetchedValues = HeadTile.Fetch<T, TWidth, ShiftedRows<TKeys>>(storage, values, start, 1, shape.HeadDim);
                 Group.Barrier();
                 HeadTile.Put<T, TWidth>(keyTile, fetchedValues);
                 Group.Barrier();
@@ -118,7 +118,7 @@ internal static partial class AttentionKernels
             }
 
             Group.Barrier();
-            if ((start + side) % Chunk<TWidth>() != 0 && start + side < end) continue;
+            if (DeviceMath.Modulo(start + side, Chunk<TWidth>()) != 0 && start + side < end) continue;
 
             // The chunk is complete.
             if (part == 0)

@@ -67,9 +67,8 @@ internal readonly struct PagedRows(ArrayView<int> table, int firstPage, int matr
     public long At(int row)
     {
         // Without a sign, a division by a power of two is a shift.
-        uint place = (uint)row;
-        long page = table[firstPage + (int)(place / IAttention.PageSize)];
-        return ((((page * matrices) + matrix) * IAttention.PageSize) + (place % IAttention.PageSize)) * headDim;
+        long page = table[firstPage + (int)((uint)row / IAttention.PageSize)];
+        return ((((page * matrices) + matrix) * IAttention.PageSize) + DeviceMath.Modulo(row, IAttention.PageSize)) * headDim;
     }
 }
 

@@ -30,6 +30,8 @@ public static class TestBackends
 
     public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));
 
+    public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator], [DType.F32, DType.Bf16]);
+
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
     /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
