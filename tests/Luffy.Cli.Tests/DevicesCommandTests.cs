@@ -19,5 +19,9 @@ public sealed class DevicesCommandTests
         using JsonDocument json = JsonDocument.Parse(output);
         JsonElement reference = json.RootElement.EnumerateArray().Single(e => e.GetProperty("name").GetString() == "reference");
         Assert.That(reference.GetProperty("available").GetBoolean(), Is.True);
+        Assert.That(reference.GetProperty("devices").GetArrayLength(), Is.Zero, "it does not choose among devices");
+        JsonElement ilgpu = json.RootElement.EnumerateArray().Single(e => e.GetProperty("name").GetString() == "ilgpu");
+        int used = ilgpu.GetProperty("devices").EnumerateArray().Count(d => d.GetProperty("used").GetBoolean());
+        Assert.That(used, Is.EqualTo(ilgpu.GetProperty("available").GetBoolean() ? 1 : 0));
     }
 }

@@ -15,12 +15,24 @@ internal static class DevicesCommand
             IReadOnlyList<BackendProbe> probes = Backends.Probe();
             if (parsed.GetValue(CommonOptions.Json))
             {
-                streams.Out.WriteLine(JsonSerializer.Serialize(probes.Select(p => new { name = p.Name, available = p.Available, detail = p.Detail }), CommonOptions.JsonFormat));
+                streams.Out.WriteLine(JsonSerializer.Serialize(probes.Select(Json), CommonOptions.JsonFormat));
                 return;
             }
             foreach (BackendProbe probe in probes)
+            {
                 streams.Out.WriteLine($"{probe.Name,-10} {(probe.Available ? "yes" : "no"),-4} {probe.Detail}");
+                foreach (DeviceProbe device in probe.Devices)
+                    streams.Out.WriteLine($"{"",-15} {(device.Used ? "used" : "not used")}: {device.Name}: {device.Detail}");
+            }
         });
         return command;
     }
+
+    private static object Json(BackendProbe probe) => new
+    {
+        name = probe.Name,
+        available = probe.Available,
+        detail = probe.Detail,
+        devices = probe.Devices.Select(d => new { name = d.Name, used = d.Used, detail = d.Detail }),
+    };
 }

@@ -62,23 +62,20 @@ public static class Backends
     }
 
     /// <summary>Tries every backend, best first. For people: the <c>devices</c> command.</summary>
-    public static IReadOnlyList<BackendProbe> Probe()
-    {
-        List<BackendProbe> probes = [];
-        foreach (string name in Names)
-        {
-            try
-            {
-                using IBackend backend = Open(name, null, threads: 0, asked: true, allowEmulator: false);
-                probes.Add(new BackendProbe(name, true, backend.Description));
-            }
-            catch (LuffyKernelException exception)
-            {
-                probes.Add(new BackendProbe(name, false, exception.Message));
-            }
-        }
+    public static IReadOnlyList<BackendProbe> Probe() =>
+        [.. Names.Select(name => name == "ilgpu" ? IlgpuBackend.Probe() : Probe(name))];
 
-        return probes;
+    private static BackendProbe Probe(string name)
+    {
+        try
+        {
+            using IBackend backend = Open(name, null, threads: 0, asked: true, allowEmulator: false);
+            return new BackendProbe(name, true, backend.Description, []);
+        }
+        catch (LuffyKernelException exception)
+        {
+            return new BackendProbe(name, false, exception.Message, []);
+        }
     }
 
     private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator) => name switch

@@ -16,7 +16,7 @@ public sealed class IlgpuBackend : IBackend
     /// <param name="threads">Threads of a group on the emulator; 0 for the usual few. A device takes no notice.</param>
     /// <exception cref="LuffyKernelException">No device can be opened; the message says why.</exception>
     public IlgpuBackend(bool asked, bool allowEmulator, int threads = 0)
-        : this(IlgpuDevice.Open(asked, allowEmulator, threads))
+        : this(new DeviceSearch(cpus: asked).Open(allowEmulator, threads))
     {
     }
 
@@ -36,6 +36,21 @@ public sealed class IlgpuBackend : IBackend
 
     /// <summary>What the operations are written against.</summary>
     internal IlgpuContext Context => _context;
+
+    /// <summary>Whether it works here if it is asked for, and every device that was found.</summary>
+    internal static BackendProbe Probe()
+    {
+        DeviceSearch search = new(cpus: true);
+        try
+        {
+            using IlgpuBackend backend = new(search.Open(allowEmulator: false, threads: 0));
+            return new BackendProbe("ilgpu", true, backend.Description, search.Devices);
+        }
+        catch (LuffyKernelException exception)
+        {
+            return new BackendProbe("ilgpu", false, exception.Message, search.Devices);
+        }
+    }
 
     /// <inheritdoc/>
     public string Name => "ilgpu";

@@ -10,6 +10,12 @@ namespace Luffy.Kernels.Tests;
 /// </summary>
 public static class TestBackends
 {
+    /// <summary>
+    /// Set to <c>device</c>, it has the tests of <see cref="Emulator"/> run on this machine's best device instead, be it a CPU that offers OpenCL,
+    /// and with the shapes that other backends have.
+    /// </summary>
+    private const string DeviceVariable = "LUFFY_TEST_ILGPU";
+
     public static readonly string[] Native = ["cpu/avx2", "cpu/avx512", "cpu/avx512bf16"];
 
     /// <summary>The kernels for any GPU, on the emulator: threads of the host for those of a GPU, so shapes must be small.</summary>
@@ -35,13 +41,20 @@ public static class TestBackends
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
     /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
-    public static bool IsEmulator(string name) => name is Emulator or EmulatorWithTensorCores;
+    public static bool IsEmulator(string name) => (name == Emulator && !OnDevice) || name == EmulatorWithTensorCores;
+
+    private static bool OnDevice => Environment.GetEnvironmentVariable(DeviceVariable) switch
+    {
+        null or "" or "emulator" => false,
+        "device" => true,
+        string other => throw new InvalidOperationException($"{DeviceVariable} is '{other}'; it may be emulator or device"),
+    };
 
     /// <summary>Opens a backend by the name that test fixtures carry.</summary>
     public static IBackend Open(string name, int threads = 2)
     {
         if (name == "reference") return new ReferenceBackend();
-        if (name == Emulator) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads));
+        if (name == Emulator) return new IlgpuBackend(OnDevice ? new DeviceSearch(cpus: true).Open(allowEmulator: false, threads) : IlgpuDevice.OpenEmulator(threads));
         if (name == EmulatorWithTensorCores) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads, tensorCores: true));
         string isa = name["cpu/".Length..];
         if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
