@@ -24,6 +24,8 @@ namespace Luffy.Kernels.Ilgpu;
 /// <item>An index of type <c>int</c> is taken for unsigned. One that may pass 2³¹ bytes of elements is a <c>long</c>.</item>
 /// <item>A quotient by a power of two is a shift, but a remainder is a division of two dozen instructions: use <see cref="DeviceMath.Modulo"/>.</item>
 /// <item>What a loop needs is worked out where it is used, in every round; only what the loop itself carries from round to round is not.</item>
+/// <item>Places that differ by a constant are cheapest as views that begin there (<c>SubView</c>): the constant goes into the instruction, while an
+/// <c>int</c> sum in an index is worked out in a register of its own.</item>
 /// <item>16 bits are loaded with or without their sign, whatever their type: mask them.</item>
 /// <item>A struct of four <c>uint</c> is loaded at once (<c>ld.v4</c>); its place must be a multiple of 16 bytes, which <see cref="View{T}"/> checks.</item>
 /// <item>Constants of a tile are best a struct with an interface's properties as a type parameter: then the kernel that was compiled without a
