@@ -28,6 +28,19 @@ public static class Expect
         }
     }
 
+    /// <summary>
+    /// Two backends in the same storage agree within a few roundings of the largest value: in bf16 six, for a gradient of attention is made of
+    /// probabilities and differences that are rounded too, and 4.3 have been seen.
+    /// </summary>
+    public static void Agree(string what, float[] actual, float[] expected, DType storage)
+    {
+        Assert.That(actual, Has.Length.EqualTo(expected.Length), what);
+        if (actual.Length == 0) return;
+        double largest = expected.Max(value => Math.Abs((double)value)), tolerance = (storage == DType.Bf16 ? 6.0 / 256 : 1e-5) * (largest + 1e-3);
+        double error = LargestError(actual, Inputs.ToDouble(expected), out int at);
+        Assert.That(error, Is.LessThanOrEqualTo(tolerance), () => $"{what}[{at}] is {actual[at]:R}, expected {expected[at]:R}, largest value {largest:G3}");
+    }
+
     private static double LargestError(float[] values, double[] truth, out int at)
     {
         double largest = 0;

@@ -12,7 +12,7 @@ public abstract class OperationTests(string backend, DType dtype)
     protected string BackendName => backend;
 
     /// <summary>True where a thousand times fewer numbers will have to do.</summary>
-    protected bool OnEmulator => backend == TestBackends.Emulator;
+    protected bool OnEmulator => TestBackends.IsEmulator(backend);
 
     protected IBackend Backend => _backend!;
 

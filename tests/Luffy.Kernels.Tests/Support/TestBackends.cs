@@ -38,6 +38,8 @@ public static class TestBackends
 
     public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator], [DType.F32, DType.Bf16]);
 
+    public static IEnumerable<TestFixtureData> EmulatorOnly => Cases([Emulator], [DType.F32, DType.Bf16]);
+
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
     /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
