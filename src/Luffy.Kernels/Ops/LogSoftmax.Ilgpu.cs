@@ -44,10 +44,27 @@ internal static class LogSoftmaxIlgpu
     private const float LeastDifference = -104;
 
     /// <summary>Where the token with this place in a row of blocks lies in their shared memory.</summary>
-    public static int PlaceOf(int token) => (token / Block * Pitch) + (token % Block);
+    public static int PlaceOf(int token) => (token / Block * Pitch) + DeviceMath.Modulo(token, Block);
 
     /// <summary>Blocks of a vocabulary.</summary>
     public static int BlocksOf(long vocabulary) => checked((int)((vocabulary + Block - 1) / Block));
+
+    /// <summary>
+    /// Divides the logits of some blocks by the temperature, and makes those beyond the vocabulary −∞; by all threads of a group. Each writes those
+    /// that it reads in <see cref="SumLanes"/>, which may follow at once.
+    /// </summary>
+    /// <param name="z">[blocks, <see cref="Pitch"/>] of shared memory.</param>
+    /// <param name="blocks">How many.</param>
+    /// <param name="temperature">The temperature.</param>
+    /// <param name="tokens">Tokens that each block has.</param>
+    public static void Scale(ArrayView<float> z, int blocks, float temperature, int tokens)
+    {
+        for (int task = Group.IdxX; task < blocks * Lanes; task += Group.DimX)
+        {
+            int first = FirstToken(task), lane = DeviceMath.Modulo(task, Lanes);
+            for (int i = 0; i < Block; i += Lanes) z[first + i] = lane + i < tokens ? z[first + i] / temperature : float.NegativeInfinity;
+        }
+    }
 
     /// <summary>
     /// The lanes' sums of some blocks, by all threads of a group, after a barrier behind whatever wrote the logits; another barrier must
@@ -168,7 +185,7 @@ internal static class LogSoftmaxIlgpu
         return row;
     }
 
-    private static int FirstToken(int task) => (task / Lanes * Pitch) + (task % Lanes);
+    private static int FirstToken(int task) => (task / Lanes * Pitch) + DeviceMath.Modulo(task, Lanes);
 
     private static float Maximum(ArrayView<float> lanes, int block)
     {

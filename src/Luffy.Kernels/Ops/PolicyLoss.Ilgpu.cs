@@ -76,7 +76,7 @@ internal sealed class PolicyLossIlgpu(IlgpuContext context, ILinear linear, long
                 EntropyCoefficient = options.EntropyCoefficient,
             };
             ProductTiles.Launch(context, w.DType, rows, count,
-                new DifferentiateLaunch(context, dz, hidden, strip, terms, LinearShape.Of(context, dz, rows, count, w.RowLength, hidden, strip)));
+                new DifferentiateLaunch(context, dz, hidden, strip, terms, LinearShape.Of(context, default, rows, count, w.RowLength, hidden, strip)));
             linear.BackwardWeight(dHead.Rows(start, count), default, dz, hidden);
             // Sums in f32, which are rounded once, at the end.
             bool last = start + count == w.D0;
@@ -89,6 +89,15 @@ internal sealed class PolicyLossIlgpu(IlgpuContext context, ILinear linear, long
     private void SumLogits(in Scratch memory, in Tensor hidden, in Tensor head, in Tensor targets, float temperature) =>
         ProductTiles.Launch(context, head.DType, hidden.D0, head.D0, new SumLogitsLaunch(context, memory.Sums, memory.TargetLogits, hidden, head, targets,
             LinearShape.Of(context, default, hidden.D0, head.D0, head.RowLength, hidden, head), temperature));
+
+    private static KernelConfig LogitGrid<TStorage, TTile>(in LinearShape shape)
+        where TStorage : unmanaged, IStorage<TStorage>
+        where TTile : struct, ITileProduct<TStorage>
+    {
+        int span = LogitTiles.Span<TStorage, TTile>();
+        KernelConfig tiles = ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns);
+        return new KernelConfig(new Index3D(tiles.GridDim.X, (shape.Columns + span - 1) / span, 1), tiles.GroupDim);
+    }
 
     /// <summary>The scratch of both passes.</summary>
     private readonly ref struct Scratch
@@ -134,13 +143,9 @@ internal sealed class PolicyLossIlgpu(IlgpuContext context, ILinear linear, long
     {
         public void Launch<TStorage, TTile>()
             where TStorage : unmanaged, IStorage<TStorage>
-            where TTile : struct, ITileProduct<TStorage>
-        {
-            KernelConfig tiles = ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns);
-            int spans = (shape.Columns + PolicyLossKernels.Span<TTile, TStorage>() - 1) / PolicyLossKernels.Span<TTile, TStorage>();
-            context.Launch(PolicyLossKernels.SumLogits<TStorage, TTile>, new KernelConfig(new Index3D(tiles.GridDim.X, spans, 1), tiles.GroupDim), sums,
-                targetLogits, context.View<TStorage>(hidden), context.View<TStorage>(head), context.View<int>(targets), shape, temperature);
-        }
+            where TTile : struct, ITileProduct<TStorage> => context.Launch(PolicyLossKernels.SumLogits<TStorage, TTile>,
+                LogitGrid<TStorage, TTile>(shape), sums, targetLogits, context.View<TStorage>(hidden), context.View<TStorage>(head),
+                context.View<int>(targets), shape, temperature);
     }
 
     private readonly struct DifferentiateLaunch(IlgpuContext context, Tensor dz, Tensor hidden, Tensor head, LogitGradientTerms terms, LinearShape shape)
@@ -149,8 +154,7 @@ internal sealed class PolicyLossIlgpu(IlgpuContext context, ILinear linear, long
         public void Launch<TStorage, TTile>()
             where TStorage : unmanaged, IStorage<TStorage>
             where TTile : struct, ITileProduct<TStorage> => context.Launch(PolicyLossKernels.Differentiate<TStorage, TTile>,
-                ProductTiles.Grid<TTile, TStorage>(shape.Rows, shape.Columns), context.View<byte>(dz), context.View<TStorage>(hidden),
-                context.View<TStorage>(head), terms, shape);
+                LogitGrid<TStorage, TTile>(shape), context.View<TStorage>(dz), context.View<TStorage>(hidden), context.View<TStorage>(head), terms, shape);
     }
 
     private readonly struct HiddenGradientLaunch(IlgpuContext context, Tensor result, Tensor sums, int adds, Tensor dz, Tensor head, LinearShape shape)

@@ -52,63 +52,15 @@ internal struct LogitGradientTerms
 /// <summary>The kernels of <see cref="PolicyLossIlgpu"/>.</summary>
 internal static class PolicyLossKernels
 {
-    // Rows whose logits lie in shared memory at a time.
-    private const int MostRows = 64;
-
-    /// <summary>Tokens whose logits one group works out: those of a tile, or of several that make up a block of the vocabulary.</summary>
-    public static int Span<TTile, TStorage>()
-        where TTile : struct, ITileProduct<TStorage>
-        where TStorage : unmanaged, IStorage<TStorage> => TTile.Columns < LogSoftmaxIlgpu.Block ? LogSoftmaxIlgpu.Block : TTile.Columns;
-
-    /// <summary>
-    /// Sums of blocks of the vocabulary, and the logits of targets: rows from tile Grid.IdxX on, tokens from <see cref="Span"/> Grid.IdxY on.
-    /// A tile of logits is in registers. A block of them at a time goes to shared memory, which was the product's own, unless a block takes
-    /// several products.
-    /// </summary>
+    /// <summary>Sums of blocks of the vocabulary, and the logits of targets, in the shape of <see cref="LogitTiles"/>.</summary>
     [Kernel]
     public static void SumLogits<TStorage, TTile>(ArrayView<float> sums, ArrayView<float> targetLogits, ArrayView<TStorage> hidden,
         ArrayView<TStorage> head, ArrayView<int> targets, LinearShape shape, float temperature)
         where TStorage : unmanaged, IStorage<TStorage>
         where TTile : struct, ITileProduct<TStorage>
     {
-        int words = TileProduct.Words<TTile, TStorage>(), rows = IntrinsicMath.Min(TTile.Rows, MostRows);
-        int own = rows * (LogSoftmaxIlgpu.Pitch + (LogSoftmaxIlgpu.Sums * LogSoftmaxIlgpu.Lanes)) / 4;
-        bool shares = TTile.Columns >= LogSoftmaxIlgpu.Block;
-        ArrayView<Words4> shared = SharedMemory.Allocate<Words4>(shares ? IntrinsicMath.Max(words, own) : words + own);
-        ArrayView<float> memory = (shares ? shared : shared.SubView(words)).Cast<float>();
-        int firstRow = Grid.IdxX * TTile.Rows, firstColumn = Grid.IdxY * Span<TTile, TStorage>();
-        MatrixOperand<TStorage> a = new(hidden, shape.Rows, shape.Depth, shape.Has(LinearShape.AlignedA));
-        MatrixOperand<TStorage> b = new(head, shape.Columns, shape.Depth, shape.Has(LinearShape.AlignedB));
-        LogitWriter writer = new() { Z = memory, Rows = rows, Vocabulary = shape.Columns, Temperature = temperature };
-        BlockWriter block = new() { Sums = sums, TargetLogits = targetLogits, Targets = targets, Shape = shape, Memory = memory, Rows = rows };
-        if (shares)
-        {
-            TTile tile = default;
-            TileProduct.Accumulate<TTile, TStorage, SumOverColumns, SumOverColumns>(ref tile, a, firstRow, b, firstColumn, shape.Depth, shared);
-            writer.TileColumn = firstColumn;
-            for (int column = 0; column < TTile.Columns && firstColumn + column < shape.Columns; column += LogSoftmaxIlgpu.Block)
-            {
-                for (int row = 0; row < TTile.Rows && firstRow + row < shape.Rows; row += rows)
-                {
-                    (writer.FirstRow, writer.FirstColumn) = (row, firstColumn + column);
-                    tile.Visit(ref writer);
-                    block.Write(firstRow + row, firstColumn + column);
-                }
-            }
-        }
-        else
-        {
-            writer.FirstColumn = firstColumn;
-            for (int column = 0; column < LogSoftmaxIlgpu.Block; column += TTile.Columns)
-            {
-                TTile tile = default;
-                TileProduct.Accumulate<TTile, TStorage, SumOverColumns, SumOverColumns>(ref tile, a, firstRow, b, firstColumn + column, shape.Depth, shared);
-                writer.TileColumn = firstColumn + column;
-                tile.Visit(ref writer);
-            }
-
-            block.Write(firstRow, firstColumn);
-        }
+        BlockSummer summer = new() { Sums = sums, TargetLogits = targetLogits, Targets = targets, Shape = shape, Temperature = temperature };
+        LogitTiles.Each<TStorage, TTile, BlockSummer>(hidden, head, shape, ref summer);
     }
 
     /// <summary>Log-prob, entropy and log-sum-exp of a row; a group for each row.</summary>
@@ -145,46 +97,24 @@ internal static class PolicyLossKernels
     }
 
     /// <summary>
-    /// dz = weight/T · (g·(1[v = target] − p) + c·p·(ln p + H)) of a tile, of which the second term is −c times dH/dz = −p·(ln p + H).
+    /// dz = weight/T · (g·(1[v = target] − p) + c·p·(ln p + H)), of which the second term is −c times dH/dz = −p·(ln p + H), in the shape of
+    /// <see cref="LogitTiles"/>.
     /// </summary>
     [Kernel]
-    public static void Differentiate<TStorage, TTile>(ArrayView<byte> dz, ArrayView<TStorage> hidden, ArrayView<TStorage> head, LogitGradientTerms terms,
-        LinearShape shape)
+    public static void Differentiate<TStorage, TTile>(ArrayView<TStorage> dz, ArrayView<TStorage> hidden, ArrayView<TStorage> head,
+        LogitGradientTerms terms, LinearShape shape)
         where TStorage : unmanaged, IStorage<TStorage>
         where TTile : struct, ITileProduct<TStorage>
     {
-        ArrayView<Words4> shared = TileProduct.Allocate<TTile, TStorage>();
-        ArrayView<RowTerms> rows = SharedMemory.Allocate<RowTerms>(TTile.Rows);
-        ArrayView<int> targets = SharedMemory.Allocate<int>(TTile.Rows);
-        int firstRow = Grid.IdxX * TTile.Rows, firstColumn = Grid.IdxY * TTile.Columns;
-        for (int i = Group.IdxX; i < TTile.Rows && firstRow + i < shape.Rows; i += Group.DimX)
+        LogitDifferentiator<TStorage> differentiator = new()
         {
-            int row = firstRow + i;
-            long count = shape.Rows;
-            targets[i] = terms.Targets[row] - terms.FirstToken;
-            rows[i] = new RowTerms
-            {
-                LogSumExp = terms.Statistics[((int)TokenStatistic.LogSumExp * count) + row],
-                Entropy = terms.Statistics[((int)TokenStatistic.Entropy * count) + row],
-                Gradient = terms.Gradients[row],
-                Scale = terms.Weights[row] / terms.Temperature,
-            };
-        }
-
-        Group.Barrier();
-        MatrixOperand<TStorage> a = new(hidden, shape.Rows, shape.Depth, shape.Has(LinearShape.AlignedA));
-        MatrixOperand<TStorage> b = new(head, shape.Columns, shape.Depth, shape.Has(LinearShape.AlignedB));
-        TTile tile = default;
-        TileProduct.Accumulate<TTile, TStorage, SumOverColumns, SumOverColumns>(ref tile, a, firstRow, b, firstColumn, shape.Depth, shared);
-        LogitGradientWriter<TStorage> writer = new()
-        {
-            Rows = rows,
-            Targets = targets,
-            Temperature = terms.Temperature,
-            EntropyCoefficient = terms.EntropyCoefficient,
-            Result = new() { Result = dz, Bias = hidden, Shape = shape, FirstRow = firstRow, FirstColumn = firstColumn },
+            Result = dz,
+            Terms = terms,
+            Shape = shape,
+            Rows = SharedMemory.Allocate<RowTerms>(LogitTiles.MostRows),
+            Targets = SharedMemory.Allocate<int>(LogitTiles.MostRows),
         };
-        tile.Visit(ref writer);
+        LogitTiles.Each<TStorage, TTile, LogitDifferentiator<TStorage>>(hidden, head, shape, ref differentiator);
     }
 
     /// <summary>result = (sums +) dz·head, where <paramref name="adds"/> is not 0 with the sums of the strips before.</summary>
@@ -222,89 +152,5 @@ internal static class PolicyLossKernels
         statistics[((int)TokenStatistic.Entropy * rows) + row] = sum.Entropy;
         statistics[((int)TokenStatistic.LogSumExp * rows) + row] = sum.LogSumExp;
         return logProb;
-    }
-
-    /// <summary>Writes those of a tile's logits that belong to one block and to some rows, divided by the temperature.</summary>
-    private struct LogitWriter : ITileVisitor
-    {
-        public ArrayView<float> Z;
-        public int Rows, Vocabulary;
-        public float Temperature;
-
-        // Of the tile; then those to write.
-        public int TileColumn, FirstRow, FirstColumn;
-
-        public readonly void Visit(int row, int column, ref float first, ref float second)
-        {
-            int token = TileColumn + column, i = row - FirstRow, j = token - FirstColumn;
-            if (i < 0 || i >= Rows || j < 0 || j >= LogSoftmaxIlgpu.Block) return;
-            Z[(i * LogSoftmaxIlgpu.Pitch) + j] = token < Vocabulary ? first / Temperature : float.NegativeInfinity;
-            Z[(i * LogSoftmaxIlgpu.Pitch) + j + 1] = token + 1 < Vocabulary ? second / Temperature : float.NegativeInfinity;
-        }
-    }
-
-    /// <summary>Sums of one block of the vocabulary, for some rows.</summary>
-    private struct BlockWriter
-    {
-        public ArrayView<float> Sums, TargetLogits, Memory;
-        public ArrayView<int> Targets;
-        public LinearShape Shape;
-        public int Rows;
-
-        /// <summary>By all threads, once each has written its logits; afterwards they may be overwritten at once.</summary>
-        public readonly void Write(int firstRow, int firstColumn)
-        {
-            ArrayView<float> lanes = Memory.SubView(Rows * LogSoftmaxIlgpu.Pitch);
-            int block = firstColumn / LogSoftmaxIlgpu.Block, blocks = LogSoftmaxIlgpu.BlocksOf(Shape.Columns);
-            Group.Barrier();
-            LogSoftmaxIlgpu.SumLanes(lanes, Memory, Rows);
-            Group.Barrier();
-            for (int i = Group.IdxX; i < Rows && firstRow + i < Shape.Rows; i += Group.DimX)
-            {
-                int row = firstRow + i, target = Targets[row] - firstColumn;
-                BlockSums sum = LogSoftmaxIlgpu.SumBlock(lanes, i, Rows);
-                long at = ((long)row * LogSoftmaxIlgpu.Sums * blocks) + block;
-                Sums[at] = sum.Maximum;
-                Sums[at + blocks] = sum.Total;
-                Sums[at + (2L * blocks)] = sum.Weighted;
-                if (target >= 0 && target < LogSoftmaxIlgpu.Block) TargetLogits[row] = Memory[(i * LogSoftmaxIlgpu.Pitch) + target];
-            }
-
-            Group.Barrier();
-        }
-    }
-
-    // What a row's gradient is made of; Gradient is that by the log-prob, Scale the token's weight over the temperature.
-    private struct RowTerms
-    {
-        public float LogSumExp, Entropy, Gradient, Scale;
-    }
-
-    /// <summary>Writes logits' gradients in place of logits.</summary>
-    private struct LogitGradientWriter<TStorage> : ITileVisitor where TStorage : unmanaged, IStorage<TStorage>
-    {
-        // For each row of the tile, and the target's column.
-        public ArrayView<RowTerms> Rows;
-        public ArrayView<int> Targets;
-        public float Temperature, EntropyCoefficient;
-        public ResultWriter<TStorage> Result;
-
-        public void Visit(int row, int column, ref float first, ref float second)
-        {
-            if (Result.FirstRow + row >= Result.Shape.Rows) return;
-            RowTerms terms = Rows[row];
-            int target = Targets[row] - Result.FirstColumn - column;
-            float left = Gradient(first, terms, target == 0), right = Gradient(second, terms, target == 1);
-            Result.Visit(row, column, ref left, ref right);
-        }
-
-        private readonly float Gradient(float logit, RowTerms terms, bool isTarget)
-        {
-            // Selected, not multiplied: a token that is out must not turn an infinity into a NaN.
-            if (terms.Scale == 0) return 0;
-            float logP = (logit / Temperature) - terms.LogSumExp, p = DeviceMath.Exp(logP), value = terms.Gradient * ((isTarget ? 1 : 0) - p);
-            if (EntropyCoefficient != 0 && p != 0) value = DeviceMath.FusedMultiplyAdd(EntropyCoefficient * p, logP + terms.Entropy, value);
-            return terms.Scale * value;
-        }
     }
 }

@@ -59,7 +59,7 @@ internal readonly struct ListedTokens(ArrayView<float> logits, ArrayView<int> li
     /// <summary>The token at a place and its scaled logit; false where there is none, or one that is left out.</summary>
     public bool Find(int place, out int id, out float logit)
     {
-        id = (_list[place / LogSoftmaxIlgpu.Block] * LogSoftmaxIlgpu.Block) + (place % LogSoftmaxIlgpu.Block);
+        id = (_list[place / LogSoftmaxIlgpu.Block] * LogSoftmaxIlgpu.Block) + DeviceMath.Modulo(place, LogSoftmaxIlgpu.Block);
         logit = id < _logits.IntLength ? _logits[id] / _temperature : float.NaN;
         return logit >= Least;
     }
@@ -246,7 +246,7 @@ internal static class SamplingFilterKernels
             for (int task = Group.IdxX; task < Digits * Parts; task += Group.DimX)
             {
                 long part = 0;
-                for (int i = task % Parts; i < Group.DimX; i += Parts) part += counters[(task / Parts * Group.DimX) + i];
+                for (int i = DeviceMath.Modulo(task, Parts); i < Group.DimX; i += Parts) part += counters[(task / Parts * Group.DimX) + i];
                 parts[task] = part;
             }
 
