@@ -3,7 +3,7 @@ using System.Text.Json;
 namespace Luffy.Kernels.Tests;
 
 /// <summary>Every operation with a fixture against PyTorch's numbers: written by others, differentiated by autograd.</summary>
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllF32))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulatorF32))]
 public sealed class PyTorchTests(string backend) : OperationTests(backend, DType.F32)
 {
     private static readonly Fixture Numbers = new();
