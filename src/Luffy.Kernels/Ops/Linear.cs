@@ -41,8 +41,8 @@ public readonly record struct LinearWeight
 
 /// <summary>
 /// y = x·Wᵀ (+ b) and its gradients. Every output element is one chain of fused multiply-adds over its reduction dimension in
-/// ascending order (pairs of elements where the instruction takes pairs), starting from zero or, for +=, from what is there:
-/// so the bits do not depend on the number of rows, on tiling or on threads.
+/// ascending order (pairs of elements where the instruction takes pairs, 16 at a time where it takes so many), starting from zero or, for
+/// +=, from what is there: so the bits do not depend on the number of rows, on tiling or on threads.
 /// </summary>
 public interface ILinear
 {

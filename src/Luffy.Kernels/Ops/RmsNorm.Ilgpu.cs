@@ -249,7 +249,7 @@ internal static class RmsNormKernels
 
         public readonly Terms<T> Read(int i)
         {
-            int at = (i / Columns * Width) + Start + IntrinsicMath.Min(i % Columns, LastColumn);
+            int at = (i / Columns * Width) + Start + IntrinsicMath.Min(DeviceMath.Modulo(i, Columns), LastColumn);
             return new() { First = Dy[at], Second = X[at] };
         }
 
