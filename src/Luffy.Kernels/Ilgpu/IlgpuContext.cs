@@ -26,6 +26,9 @@ namespace Luffy.Kernels.Ilgpu;
 /// <item>What a loop needs is worked out where it is used, in every round; only what the loop itself carries from round to round is not.</item>
 /// <item>Places that differ by a constant are cheapest as views that begin there (<c>SubView</c>): the constant goes into the instruction, while an
 /// <c>int</c> sum in an index is worked out in a register of its own.</item>
+/// <item>A condition that becomes an integer and then a float, as in <c>(condition ? 1 : 0) * x</c>, is one of the bits 1, which is 1.4e-45: write
+/// <c>1f : 0f</c>. A test looks for that number in what was compiled; the emulator computes as C# does.</item>
+/// <item>Through OpenCL a comparison in a condition (<c>if (x &lt; 0)</c>) may be true of a NaN: where NaNs matter, ask <c>float.IsNaN</c>.</item>
 /// <item>16 bits are loaded with or without their sign, whatever their type: mask them.</item>
 /// <item>A struct of four <c>uint</c> is loaded at once (<c>ld.v4</c>); its place must be a multiple of 16 bytes, which <see cref="View{T}"/> checks.</item>
 /// <item>Constants of a tile are best a struct with an interface's properties as a type parameter: then the kernel that was compiled without a

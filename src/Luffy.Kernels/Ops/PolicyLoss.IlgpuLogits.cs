@@ -197,7 +197,7 @@ internal struct LogitDifferentiator<TStorage> : ILogitConsumer where TStorage : 
     {
         // Selected, not multiplied: a token that is out must not turn an infinity into a NaN.
         if (row.Scale == 0) return 0;
-        float logP = (logit / Terms.Temperature) - row.LogSumExp, p = DeviceMath.Exp(logP), value = row.Gradient * ((isTarget ? 1 : 0) - p);
+        float logP = (logit / Terms.Temperature) - row.LogSumExp, p = DeviceMath.Exp(logP), value = row.Gradient * ((isTarget ? 1f : 0f) - p);
         if (Terms.EntropyCoefficient != 0 && p != 0) value = DeviceMath.FusedMultiplyAdd(Terms.EntropyCoefficient * p, logP + row.Entropy, value);
         return row.Scale * value;
     }

@@ -40,6 +40,8 @@ public sealed partial class PtxTests(int major, int minor)
             // ILGPU asks for the least architecture that has what it uses, and leaves the rest to the assembler.
             Assert.That(text, Does.Contain(".target sm_80").And.Contains(".visible .entry"));
             Assert.That(text, Does.Not.Contain(".extern"), "it calls a function that no GPU has");
+            Assert.That(text, Does.Not.Match(@"\b0[fF]0{6}(?!00)[0-9A-Fa-f]{2}\b|\b0[dD]0{14}(?!00)[0-9A-Fa-f]{2}\b"),
+                "an integer became the float with its bits, as a condition does that is multiplied");
             Assert.That(Calls().Matches(text).Select(call => call.Value), Is.Empty, "a function was not inlined");
             Assert.That(Shared().Matches(text).Sum(match => int.Parse(match.Groups[1].Value, null)), Is.LessThanOrEqualTo(SharedMemory), "bytes of shared memory");
         }
