@@ -53,14 +53,13 @@ void free_zeroed(void* memory, int64_t bytes) {
     if (memory != nullptr) ::operator delete(memory, std::align_val_t(alignment_of(rounded_up(bytes < 1 ? 1 : bytes))));
 }
 
-} // namespace luffy
-
-lf_context::lf_context(const luffy::Kernels* chosen, int32_t threads) : kernels(chosen), pool(threads) {
-    const int64_t linear = kernels->linear_workspace_bytes(), attention = kernels->attention_workspace_bytes();
-    const int64_t each = ((linear > attention ? linear : attention) + 4095) / 4096 * 4096;
-    workspaces = {static_cast<char*>(luffy::allocate_zeroed(each * threads)), luffy::FreeWorkspaces{each * threads}};
+CpuContext::CpuContext(const CpuKernels* chosen, int32_t threads) : lf_context(chosen, machine), pool(threads) {
+    const int64_t each = (chosen->workspace_bytes() + 4095) / 4096 * 4096;
+    workspaces = {static_cast<char*>(allocate_zeroed(each * threads)), FreeWorkspaces{each * threads}};
     if (workspaces == nullptr) throw std::bad_alloc();
-    runtime = {&pool, threads, each, workspaces.get()};
+    machine = {&pool, threads, each, workspaces.get()};
     description =
-        luffy::processor_name() + ", " + kernels->isa + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
+        processor_name() + ", " + chosen->isa + ", " + std::to_string(threads) + (threads == 1 ? " thread" : " threads");
 }
+
+} // namespace luffy

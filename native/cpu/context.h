@@ -1,7 +1,8 @@
-// The context behind lf_context: kernels of the chosen instruction set, threads, workspaces.
+// The CPU's context: kernels of the chosen instruction set, threads, workspaces.
 #ifndef LUFFY_CPU_CONTEXT_H
 #define LUFFY_CPU_CONTEXT_H
 
+#include "../common/context.h"
 #include "kernels.h"
 #include "thread_pool.h"
 
@@ -20,17 +21,16 @@ struct FreeWorkspaces {
     void operator()(char* memory) const { free_zeroed(memory, bytes); }
 };
 
-} // namespace luffy
-
-struct lf_context {
-    const luffy::Kernels* kernels;
-    luffy::ThreadPool pool;
-    std::unique_ptr<char, luffy::FreeWorkspaces> workspaces;
-    luffy::Runtime runtime;
+struct CpuContext final : lf_context {
+    ThreadPool pool;
+    std::unique_ptr<char, FreeWorkspaces> workspaces;
+    Runtime machine;
     std::string description;
     std::unordered_map<void*, int64_t> memory; // sizes of what allocate() gave out
 
-    lf_context(const luffy::Kernels* chosen, int32_t threads);
+    CpuContext(const CpuKernels* chosen, int32_t threads);
 };
+
+} // namespace luffy
 
 #endif

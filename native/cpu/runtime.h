@@ -1,17 +1,13 @@
-// What the kernels of one instruction set need of the rest: storage types, threads, memory. No inline functions and no C++
+// What the kernels of one instruction set need of the rest: threads and memory. No inline functions and no C++
 // library here: this header is compiled with every instruction set, and the linker may keep any copy of a shared inline function.
 #ifndef LUFFY_CPU_RUNTIME_H
 #define LUFFY_CPU_RUNTIME_H
 
+#include "../common/elements.h"
+
 #include <stddef.h>
-#include <stdint.h>
 
 namespace luffy {
-
-// The upper half of a binary32.
-struct bf16 {
-    uint16_t bits;
-};
 
 class ThreadPool;
 

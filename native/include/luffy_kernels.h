@@ -42,7 +42,7 @@ typedef struct lf_context lf_context;
 
 typedef struct lf_context_options {
     int32_t threads; /* 0: one for each available core */
-    int32_t reserved;
+    int32_t fast;    /* not 0: give batch invariance up where that is faster; a library without such a mode ignores it */
     const char* isa; /* NULL: the best that the machine has; else avx2, avx512, avx512bf16, and missing is LF_UNSUPPORTED */
 } lf_context_options;
 
@@ -127,11 +127,12 @@ typedef struct lf_kernels {
     const char* (*description)(lf_context* context); /* one line; lives as long as the context */
     int32_t (*threads)(lf_context* context);
     int32_t (*preferred_dtype)(lf_context* context);
+    int32_t (*batch_invariant)(lf_context* context); /* 0: a faster mode was asked for, in which bits depend on the batch */
     int64_t (*workspace_bytes)(lf_context* context);
     lf_status (*allocate)(lf_context* context, void** memory, int64_t bytes); /* zeroed, 64-byte aligned or better */
     lf_status (*release)(lf_context* context, void* memory);
-    lf_status (*upload)(lf_context* context, void* device, const void* host, int64_t bytes);
-    lf_status (*download)(lf_context* context, void* host, const void* device, int64_t bytes);
+    lf_status (*upload)(lf_context* context, const lf_tensor* destination, const void* host);
+    lf_status (*download)(lf_context* context, void* host, const lf_tensor* source); /* waits for what was issued before */
     lf_status (*synchronize)(lf_context* context);
     lf_status (*zero)(lf_context* context, const lf_tensor* tensor);
     lf_status (*copy)(lf_context* context, const lf_tensor* destination, const lf_tensor* source);

@@ -12,10 +12,10 @@ namespace {
 #include "../simd/elements.h"
 #include "../ops/kernels.inl"
 
-constexpr Kernels table = make_kernels("avx2");
+constexpr CpuKernels table = make_kernels("avx2");
 
 } // namespace
 
-const Kernels* avx2_kernels() { return &table; }
+const CpuKernels* avx2_kernels() { return &table; }
 
 } // namespace luffy

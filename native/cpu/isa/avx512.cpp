@@ -12,10 +12,10 @@ namespace {
 #include "../simd/elements.h"
 #include "../ops/kernels.inl"
 
-constexpr Kernels table = make_kernels("avx512");
+constexpr CpuKernels table = make_kernels("avx512");
 
 } // namespace
 
-const Kernels* avx512_kernels() { return &table; }
+const CpuKernels* avx512_kernels() { return &table; }
 
 } // namespace luffy

@@ -12,10 +12,10 @@ namespace {
 #include "../simd/elements.h"
 #include "../ops/kernels.inl"
 
-constexpr Kernels table = make_kernels("avx512bf16");
+constexpr CpuKernels table = make_kernels("avx512bf16");
 
 } // namespace
 
-const Kernels* avx512bf16_kernels() { return &table; }
+const CpuKernels* avx512bf16_kernels() { return &table; }
 
 } // namespace luffy

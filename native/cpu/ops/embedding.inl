@@ -29,7 +29,8 @@ void embedding_forward_packed(const Runtime& runtime, void* y, const void* packe
 
 // Threads split the columns, so that rows of the same id are added in ascending t.
 template <class Into, class From>
-void embedding_backward(const Runtime& runtime, void* d_weight, const void* dy, const int32_t* ids, int64_t tokens, int64_t h) {
+void embedding_backward(const Runtime& runtime, void* d_weight, const void* dy, const int32_t* ids, const int32_t*,
+                        int64_t tokens, int64_t h) {
     parallel_ranges(runtime, h, 64, [&](int64_t first, int64_t last) {
         for (int64_t t = 0; t < tokens; t++) {
             Into* sum = static_cast<Into*>(d_weight) + ids[t] * h + first;

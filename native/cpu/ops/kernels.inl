@@ -22,23 +22,28 @@
 #include "adamw.inl"
 #include "machine_peak.inl"
 
-inline int64_t linear_workspace_bytes() { return policy_loss_workspace_bytes; } // gemm's and a tile of logits
+inline int64_t workspace_bytes() {
+    const int64_t linear = policy_loss_workspace_bytes; // gemm's and a tile of logits
+    const int64_t attention = attention_workspace_bytes();
+    return linear > attention ? linear : attention;
+}
 
-constexpr Kernels make_kernels(const char* isa) {
-    Kernels k{};
+constexpr CpuKernels make_kernels(const char* isa) {
+    CpuKernels k{};
     k.isa = isa;
     k.copy[LF_F32][LF_F32] = copy_elements<float, float>;
     k.copy[LF_F32][LF_BF16] = copy_elements<float, bf16>;
     k.copy[LF_BF16][LF_F32] = copy_elements<bf16, float>;
     k.copy[LF_BF16][LF_BF16] = copy_elements<bf16, bf16>;
+    k.host_integers = host_integers;
+    k.copy_bytes = copy_bytes;
     k.zero = zero_bytes;
     k.embedding_forward = embedding_forward;
     k.embedding_backward[LF_F32][LF_F32] = embedding_backward<float, float>;
     k.embedding_backward[LF_F32][LF_BF16] = embedding_backward<float, bf16>;
     k.embedding_backward[LF_BF16][LF_BF16] = embedding_backward<bf16, bf16>;
-    k.linear_workspace_bytes = linear_workspace_bytes;
     k.attention_copy_pages = attention_copy_pages;
-    k.attention_workspace_bytes = attention_workspace_bytes;
+    k.workspace_bytes = workspace_bytes;
     k.sampling_scratch = sampling_scratch;
     k.sample = sample;
     k.squared_norm_scratch = squared_norm_scratch;

@@ -17,3 +17,10 @@ inline void zero_bytes(const Runtime& runtime, void* memory, int64_t bytes) {
         memset(static_cast<char*>(memory) + first, 0, static_cast<size_t>(last - first));
     });
 }
+
+inline void copy_bytes(const Runtime&, void* destination, const void* source, int64_t bytes) {
+    memmove(destination, source, static_cast<size_t>(bytes));
+}
+
+// The device is the host.
+inline const int32_t* host_integers(const Runtime&, const void* memory, int64_t) { return static_cast<const int32_t*>(memory); }

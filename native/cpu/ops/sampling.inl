@@ -226,8 +226,8 @@ class Sampling {
     float* candidates = nullptr; // [threads, candidate_stride]
 };
 
-inline int64_t sampling_scratch(int64_t rows, int64_t vocabulary, int threads) {
-    return Sampling::scratch_bytes(rows, vocabulary, threads);
+inline int64_t sampling_scratch(const Runtime& runtime, int64_t rows, int64_t vocabulary) {
+    return Sampling::scratch_bytes(rows, vocabulary, runtime.threads);
 }
 
 inline void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,

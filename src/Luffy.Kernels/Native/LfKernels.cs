@@ -19,11 +19,12 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, nint> Description;
     public delegate* unmanaged[Cdecl]<nint, int> Threads;
     public delegate* unmanaged[Cdecl]<nint, int> PreferredDtype;
+    public delegate* unmanaged[Cdecl]<nint, int> BatchInvariant;
     public delegate* unmanaged[Cdecl]<nint, long> WorkspaceBytes;
     public delegate* unmanaged[Cdecl]<nint, nint*, long, int> Allocate;
     public delegate* unmanaged[Cdecl]<nint, nint, int> Release;
-    public delegate* unmanaged[Cdecl]<nint, nint, nint, long, int> Upload;
-    public delegate* unmanaged[Cdecl]<nint, nint, nint, long, int> Download;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, nint, int> Upload;
+    public delegate* unmanaged[Cdecl]<nint, nint, LfTensor*, int> Download;
     public delegate* unmanaged[Cdecl]<nint, int> Synchronize;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, int> Zero;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> Copy;

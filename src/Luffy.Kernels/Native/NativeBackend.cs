@@ -29,6 +29,7 @@ public sealed unsafe class NativeBackend : IBackend
         AdamW = new NativeAdamW(_context);
         Description = _context.Description;
         Threads = _context.Table->Threads(_context.Handle);
+        BatchInvariant = _context.Table->BatchInvariant(_context.Handle) != 0;
         PreferredDType = (DType)_context.Table->PreferredDtype(_context.Handle);
     }
 
@@ -42,7 +43,7 @@ public sealed unsafe class NativeBackend : IBackend
     public int Threads { get; }
 
     /// <inheritdoc/>
-    public bool BatchInvariant => true;
+    public bool BatchInvariant { get; }
 
     /// <inheritdoc/>
     public DType PreferredDType { get; }
@@ -100,7 +101,7 @@ public sealed unsafe class NativeBackend : IBackend
         HostTypes.Check<T>("Upload", destination, source.Length);
         LfTensor a = _context.Describe(destination);
         fixed (T* host = source)
-            _context.Check("Upload", _context.Table->Upload(_context.Handle, a.Data, (nint)host, destination.Bytes));
+            _context.Check("Upload", _context.Table->Upload(_context.Handle, &a, (nint)host));
     }
 
     /// <inheritdoc/>
@@ -109,7 +110,7 @@ public sealed unsafe class NativeBackend : IBackend
         HostTypes.Check<T>("Download", source, destination.Length);
         LfTensor a = _context.Describe(source);
         fixed (T* host = destination)
-            _context.Check("Download", _context.Table->Download(_context.Handle, (nint)host, a.Data, source.Bytes));
+            _context.Check("Download", _context.Table->Download(_context.Handle, (nint)host, &a));
     }
 
     /// <inheritdoc/>

@@ -241,8 +241,14 @@ template <class T> class AttentionBackward {
     float *key_rows, *value_rows, *key_lines, *d_keys, *d_values;
 };
 
-template <class T> int64_t attention_backward_scratch(int64_t max_length, const lf_attention_shape& shape) {
+// Of one thread.
+template <class T> int64_t attention_backward_stride(int64_t max_length, const lf_attention_shape& shape) {
     return (AttentionBackward<T>::scratch_bytes(max_length, shape) + 63) / 64 * 64;
+}
+
+template <class T>
+int64_t attention_backward_scratch(const Runtime& runtime, int64_t, int64_t max_length, const lf_attention_shape& shape) {
+    return runtime.threads * attention_backward_stride<T>(max_length, shape);
 }
 
 inline int64_t attention_workspace_bytes() {
@@ -251,10 +257,9 @@ inline int64_t attention_workspace_bytes() {
 }
 
 template <class T>
-void attention_backward(const Runtime& runtime, const AttentionGradients& gradients, const AttentionArguments& a, char* scratch,
-                        int64_t scratch_stride) {
+void attention_backward(const Runtime& runtime, const AttentionGradients& gradients, const AttentionArguments& a, char* scratch) {
     const int64_t kv_heads = a.shape.kv_heads;
-    int64_t blocks = 0;
+    int64_t blocks = 0, longest = 0;
     double total = 0, largest = 0;
     for (int64_t s = 0; s < a.sequences; s++) {
         const int64_t length = a.query_starts[s + 1] - a.query_starts[s];
@@ -262,7 +267,9 @@ void attention_backward(const Runtime& runtime, const AttentionGradients& gradie
         blocks += (length + key_block - 1) / key_block;
         total += work;
         largest = work > largest ? work : largest;
+        longest = length > longest ? length : longest;
     }
+    const int64_t scratch_stride = attention_backward_stride<T>(longest, a.shape);
     // A task's scratch is its worker's: the difference of two workspaces tells which one that is.
     const auto scratch_of = [&](const char* workspace) {
         return scratch + (workspace - runtime.workspaces) / runtime.workspace_bytes * scratch_stride;

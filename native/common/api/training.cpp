@@ -58,7 +58,7 @@ lf_status policy_loss_log_prob(lf_context* context, const lf_tensor* statistics,
                                                                                                   {"scratch", scratch}});
         }
         PolicyArguments a = policy_arguments(statistics, hidden, head, packed_head, targets, scratch);
-        LF_RETURN_IF_REFUSED(check_range("targets", a.targets, a.rows, a.vocabulary));
+        LF_RETURN_IF_REFUSED(check_range("targets", host_integers(context, targets), a.rows, a.vocabulary));
         a.options.temperature = temperature;
         context->kernels->policy_loss[head->dtype](context->runtime, a);
         return LF_OK;
@@ -111,7 +111,7 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
                            {"scratch", scratch}});
         }
         PolicyArguments a = policy_arguments(statistics, hidden, head, packed_head, &t.targets, scratch);
-        LF_RETURN_IF_REFUSED(check_range("targets", a.targets, rows, a.vocabulary));
+        LF_RETURN_IF_REFUSED(check_range("targets", host_integers(context, &t.targets), rows, a.vocabulary));
         a.d_hidden = d_hidden->data;
         a.d_head = static_cast<float*>(d_head->data);
         a.advantages = static_cast<const float*>(t.advantages.data);
@@ -128,7 +128,7 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
 
 int64_t sampling_scratch_bytes(lf_context* context, int64_t rows, int64_t vocabulary) {
     if (rows < 0 || vocabulary < 0) return -fail(LF_INVALID_ARGUMENT, "rows and vocabulary must not be negative");
-    return context->kernels->sampling_scratch(rows, vocabulary, context->runtime.threads);
+    return context->kernels->sampling_scratch(context->runtime, rows, vocabulary);
 }
 
 lf_status sampling_sample(lf_context* context, const lf_tensor* ids, const lf_tensor* log_probs,
@@ -147,8 +147,8 @@ lf_status sampling_sample(lf_context* context, const lf_tensor* ids, const lf_te
             : options->top_k < 0                                                    ? "top-k must be 0 or more"
             : !(options->top_p > 0 && options->top_p <= 1)                          ? "top-p must be in (0, 1]"
             : !(options->min_p >= 0 && options->min_p <= 1)                         ? "min-p must be in [0, 1]"
-            : !is_bytes(scratch, context->kernels->sampling_scratch(rows, v, context->runtime.threads)) ? "scratch is too small"
-                                                                                                        : nullptr;
+            : !is_bytes(scratch, context->kernels->sampling_scratch(context->runtime, rows, v)) ? "scratch is too small"
+                                                                                                : nullptr;
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; temperature " + std::to_string(options->temperature) + ", top-k " +
                               std::to_string(options->top_k) + ", top-p " + std::to_string(options->top_p) + ", min-p " +

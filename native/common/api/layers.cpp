@@ -21,7 +21,7 @@ lf_status embedding_forward(lf_context* context, const lf_tensor* y, const lf_te
                                   : nullptr;
         if (problem != nullptr) return refuse(problem, {{"y", y}, {"weight", weight}, {"packed", packed}, {"ids", ids}});
         const int32_t* tokens = static_cast<const int32_t*>(ids->data);
-        LF_RETURN_IF_REFUSED(check_range("ids", tokens, rows, weight->dim[0]));
+        LF_RETURN_IF_REFUSED(check_range("ids", host_integers(context, ids), rows, weight->dim[0]));
         if (exists(weight)) {
             context->kernels->embedding_forward(context->runtime, y->data, weight->data, tokens, rows,
                                                 row_length(weight) * (weight->dtype == LF_F32 ? 4 : 2));
@@ -43,9 +43,10 @@ lf_status embedding_backward(lf_context* context, const lf_tensor* d_weight, con
                               : !is_matrix(dy, rows, row_length(d_weight)) ? "dy must be [T, H] where dWeight is [V, H]"
                                                                            : nullptr;
         if (problem != nullptr) return refuse(problem, {{"dWeight", d_weight}, {"dy", dy}, {"ids", ids}});
-        const int32_t* tokens = static_cast<const int32_t*>(ids->data);
+        const int32_t* tokens = host_integers(context, ids);
         LF_RETURN_IF_REFUSED(check_range("ids", tokens, rows, d_weight->dim[0]));
-        context->kernels->embedding_backward[d_weight->dtype][dy->dtype](context->runtime, d_weight->data, dy->data, tokens, rows,
+        context->kernels->embedding_backward[d_weight->dtype][dy->dtype](context->runtime, d_weight->data, dy->data,
+                                                                         static_cast<const int32_t*>(ids->data), tokens, rows,
                                                                          row_length(d_weight));
         return LF_OK;
     });
@@ -256,7 +257,7 @@ lf_status rotate(lf_context* context, const lf_tensor* qkv, const lf_tensor* pos
                           {{"qkv", qkv}, {"positions", positions}, {"table", table}});
         }
         const int32_t* places = static_cast<const int32_t*>(positions->data);
-        LF_RETURN_IF_REFUSED(check_range("positions", places, qkv->dim[0], table->dim[0]));
+        LF_RETURN_IF_REFUSED(check_range("positions", host_integers(context, positions), qkv->dim[0], table->dim[0]));
         context->kernels->rope[qkv->dtype](context->runtime, qkv->data, places, static_cast<const float*>(table->data),
                                            qkv->dim[0], row_length(qkv) / d, rotated_heads, d, sign);
         return LF_OK;

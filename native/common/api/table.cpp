@@ -6,6 +6,7 @@ extern "C" const lf_kernels* luffy_kernels(uint32_t abi_version) {
         t.abi_version = LF_ABI_VERSION;
         t.table_bytes = sizeof(lf_kernels);
         luffy::add_context_functions(t);
+        luffy::add_memory_functions(t);
         luffy::add_layer_functions(t);
         luffy::add_attention_functions(t);
         luffy::add_training_functions(t);

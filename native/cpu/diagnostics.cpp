@@ -1,5 +1,6 @@
 // Measurements of the machine itself.
-#include "api.h"
+#include "../common/api/api.h"
+#include "context.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,6 +8,8 @@
 namespace luffy {
 
 namespace {
+
+const CpuKernels& cpu_kernels(const lf_context* context) { return *static_cast<const CpuKernels*>(context->kernels); }
 
 using Clock = std::chrono::steady_clock;
 
@@ -28,7 +31,7 @@ lf_status measure_arithmetic(lf_context* context, int32_t dtype, double* operati
         constexpr int64_t iterations = 500000;
         *operations_per_second = best_rate([&] {
             const Clock::time_point begin = Clock::now();
-            const double operations = context->kernels->multiply_adds[dtype](context->runtime, iterations);
+            const double operations = cpu_kernels(context).multiply_adds[dtype](context->runtime, iterations);
             return operations / seconds_since(begin);
         });
         return LF_OK;
@@ -43,7 +46,7 @@ lf_status measure_bandwidth(lf_context* context, double* bytes_per_second) {
         if (memory == nullptr) return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of memory");
         *bytes_per_second = best_rate([&] {
             const Clock::time_point begin = Clock::now();
-            context->kernels->read_memory(context->runtime, memory, megabytes);
+            cpu_kernels(context).read_memory(context->runtime, memory, megabytes);
             return static_cast<double>(bytes) / seconds_since(begin);
         });
         free_zeroed(memory, bytes);

@@ -5,8 +5,6 @@ namespace luffy {
 
 namespace {
 
-constexpr int32_t max_head_dim = 256;
-
 std::string describe(const lf_attention_shape* s) {
     if (s == nullptr) return "no shape";
     return std::to_string(s->heads) + " heads, " + std::to_string(s->kv_heads) + " key-value heads of " +
@@ -17,7 +15,8 @@ const char* shape_problem(const lf_attention_shape* s) {
     if (s == nullptr || s->heads < 1 || s->kv_heads < 1 || s->head_dim < 1 || s->heads % s->kv_heads != 0)
         return "heads must be a multiple of key-value heads, and all positive";
     if (!(s->scale > 0)) return "scale must be positive";
-    return s->head_dim > max_head_dim ? "the CPU kernels take heads of at most 256 elements" : nullptr;
+    static_assert(max_head_dim == 256);
+    return s->head_dim > max_head_dim ? "the native kernels take heads of at most 256 elements" : nullptr;
 }
 
 const char* qkv_problem(const lf_tensor* qkv, const lf_attention_shape* s) {
@@ -36,11 +35,13 @@ int64_t page_bytes(const lf_context* context, const lf_attention_shape* s, int32
     return context->kernels->attention_page_bytes[dtype](*s);
 }
 
-AttentionArguments packed_arguments(const lf_tensor* qkv, const lf_tensor* starts, const lf_attention_shape* shape) {
+AttentionArguments packed_arguments(const lf_context* context, const lf_tensor* qkv, const lf_tensor* starts,
+                                    const lf_attention_shape* shape) {
     AttentionArguments a{};
     a.shape = *shape;
     a.qkv = qkv->data;
-    a.query_starts = ints(starts);
+    a.query_starts = static_cast<const int32_t*>(starts->data);
+    a.host_query_starts = host_integers(context, starts);
     a.sequences = length(starts) - 1;
     return a;
 }
@@ -60,9 +61,10 @@ lf_status forward(lf_context* context, const lf_tensor* y, const lf_tensor* log_
             return refuse(std::string(problem) + "; " + describe(shape),
                           {{"y", y}, {"logSumExp", log_sum_exp}, {"qkv", qkv}, {"sequenceStarts", sequence_starts}});
         }
-        LF_RETURN_IF_REFUSED(check_starts("sequenceStarts", ints(sequence_starts), length(sequence_starts), qkv->dim[0]));
+        LF_RETURN_IF_REFUSED(
+            check_starts("sequenceStarts", host_integers(context, sequence_starts), length(sequence_starts), qkv->dim[0]));
         context->kernels->attention_forward[qkv->dtype](context->runtime, y->data, static_cast<float*>(log_sum_exp->data),
-                                                        packed_arguments(qkv, sequence_starts, shape));
+                                                        packed_arguments(context, qkv, sequence_starts, shape));
         return LF_OK;
     });
 }
@@ -73,7 +75,7 @@ int64_t backward_scratch_bytes(lf_context* context, int64_t tokens, int64_t max_
     if (problem == nullptr && (tokens < 0 || max_length < 0)) problem = "tokens and maxLength must not be negative";
     if (problem == nullptr && dtype != LF_F32 && dtype != LF_BF16) problem = "attention takes f32 or bf16";
     if (problem != nullptr) return -fail(LF_INVALID_ARGUMENT, std::string(problem) + "; " + describe(shape));
-    return context->runtime.threads * context->kernels->attention_backward_scratch[dtype](max_length, *shape);
+    return context->kernels->attention_backward_scratch[dtype](context->runtime, tokens, max_length, *shape);
 }
 
 lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor* dy, const lf_tensor* y,
@@ -81,7 +83,6 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
                    const lf_attention_shape* shape, const lf_tensor* scratch) {
     return guarded([&] {
         const char* problem = qkv_problem(qkv, shape);
-        int64_t each = 0;
         if (problem == nullptr) {
             const int64_t width = int64_t{shape->heads} * shape->head_dim;
             problem = !is_matrix(d_qkv, qkv->dtype, qkv->dim[0], row_length(qkv)) ? "dQkv must have the shape and dtype of qkv"
@@ -92,13 +93,14 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
                                                                                    : nullptr;
         }
         if (problem == nullptr) {
-            const int32_t* starts = ints(sequence_starts);
+            const int32_t* starts = host_integers(context, sequence_starts);
             LF_RETURN_IF_REFUSED(check_starts("sequenceStarts", starts, length(sequence_starts), qkv->dim[0]));
             int64_t longest = 0;
             for (int64_t s = 0; s + 1 < length(sequence_starts); s++)
                 longest = starts[s + 1] - starts[s] > longest ? starts[s + 1] - starts[s] : longest;
-            each = context->kernels->attention_backward_scratch[qkv->dtype](longest, *shape);
-            if (!is_bytes(scratch, each * context->runtime.threads)) problem = "scratch is too small";
+            if (!is_bytes(scratch, context->kernels->attention_backward_scratch[qkv->dtype](context->runtime, qkv->dim[0],
+                                                                                            longest, *shape)))
+                problem = "scratch is too small";
         }
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; " + describe(shape), {{"dQkv", d_qkv},
@@ -111,7 +113,7 @@ lf_status backward(lf_context* context, const lf_tensor* d_qkv, const lf_tensor*
         }
         context->kernels->attention_backward[qkv->dtype](
             context->runtime, {d_qkv->data, dy->data, y->data, static_cast<const float*>(log_sum_exp->data)},
-            packed_arguments(qkv, sequence_starts, shape), static_cast<char*>(data_or_null(scratch)), each);
+            packed_arguments(context, qkv, sequence_starts, shape), static_cast<char*>(data_or_null(scratch)));
         return LF_OK;
     });
 }
@@ -137,7 +139,7 @@ lf_status store_key_value(lf_context* context, const lf_tensor* cache, const lf_
             return refuse(std::string(problem) + "; " + std::to_string(pages) + " pages, " + describe(shape),
                           {{"cache", cache}, {"qkv", qkv}, {"slots", slots}});
         }
-        LF_RETURN_IF_REFUSED(check_range("slots", ints(slots), qkv->dim[0], pages * LF_PAGE_SIZE));
+        LF_RETURN_IF_REFUSED(check_range("slots", host_integers(context, slots), qkv->dim[0], pages * LF_PAGE_SIZE));
         context->kernels->attention_store[qkv->dtype](context->runtime, data_or_null(cache), qkv->data, ints(slots), qkv->dim[0],
                                                       *shape);
         return LF_OK;
@@ -159,7 +161,7 @@ lf_status copy_pages(lf_context* context, const lf_tensor* cache, const lf_tenso
             return refuse(std::string(problem) + "; " + std::to_string(pages) + " pages, " + describe(shape),
                           {{"cache", cache}, {"copies", copies}});
         }
-        LF_RETURN_IF_REFUSED(check_range("copies", ints(copies), length(copies), pages));
+        LF_RETURN_IF_REFUSED(check_range("copies", host_integers(context, copies), length(copies), pages));
         context->kernels->attention_copy_pages(context->runtime, data_or_null(cache), ints(copies), length(copies) / 2,
                                                page_bytes(context, shape, dtype));
         return LF_OK;
@@ -191,7 +193,9 @@ lf_status forward_paged(lf_context* context, const lf_tensor* y, const lf_tensor
                            {"queryStarts", query_starts},
                            {"contextLengths", context_lengths}});
         }
-        const int32_t *starts = ints(query_starts), *lengths = ints(context_lengths), *table = ints(page_table);
+        const int32_t* starts = host_integers(context, query_starts);
+        const int32_t* lengths = host_integers(context, context_lengths);
+        const int32_t* table = host_integers(context, page_table);
         LF_RETURN_IF_REFUSED(check_starts("queryStarts", starts, length(query_starts), qkv->dim[0]));
         const int64_t width = row_length(page_table);
         for (int64_t s = 0; s < length(context_lengths); s++) {
@@ -204,10 +208,11 @@ lf_status forward_paged(lf_context* context, const lf_tensor* y, const lf_tensor
             }
             LF_RETURN_IF_REFUSED(check_range("pageTable", table + s * width, needed, pages));
         }
-        AttentionArguments a = packed_arguments(qkv, query_starts, shape);
+        AttentionArguments a = packed_arguments(context, qkv, query_starts, shape);
         a.cache = cache->data;
-        a.page_table = table;
-        a.context_lengths = lengths;
+        a.page_table = ints(page_table);
+        a.context_lengths = ints(context_lengths);
+        a.host_context_lengths = lengths;
         a.table_stride = width;
         context->kernels->attention_forward[qkv->dtype](context->runtime, y->data, nullptr, a);
         return LF_OK;

@@ -1,6 +1,6 @@
 // Argument checks and the message that a refused call leaves. The sentences are those of the managed reference.
-#ifndef LUFFY_CPU_CHECKS_H
-#define LUFFY_CPU_CHECKS_H
+#ifndef LUFFY_CHECKS_H
+#define LUFFY_CHECKS_H
 
 #include "../include/luffy_kernels.h"
 
@@ -30,6 +30,9 @@ inline int64_t length(const lf_tensor* t) { return t->dim[0] * row_length(t); }
 inline bool is_sized(const lf_tensor* t) {
     return exists(t) && t->dim[0] >= 0 && t->dim[1] >= 0 && t->dim[2] >= 0 && t->dim[3] >= 0;
 }
+inline bool is_stored(const lf_tensor* t) { return is_sized(t) && t->dtype >= LF_F32 && t->dtype <= LF_U8; }
+// Of a tensor that is_stored.
+inline int64_t stored_bytes(const lf_tensor* t) { return length(t) * (t->dtype == LF_BF16 ? 2 : t->dtype == LF_U8 ? 1 : 4); }
 inline bool is_float(const lf_tensor* t) { return is_sized(t) && (t->dtype == LF_F32 || t->dtype == LF_BF16); }
 // A weight of which the values, the packed form or both are there; without values its dtype and dimensions still hold.
 inline bool is_weight(const lf_tensor* t, const lf_tensor* packed) {
