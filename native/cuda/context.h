@@ -1,0 +1,33 @@
+// The context of one GPU: a stream, a workspace, pinned staging and the mirror of integers.
+#ifndef LUFFY_CUDA_CONTEXT_H
+#define LUFFY_CUDA_CONTEXT_H
+
+#include "../common/context.h"
+#include "host_integers.h"
+#include "transfers.h"
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+namespace luffy {
+
+// Every operation's entries; each ops/{op}.cu adds its own.
+const Kernels* cuda_kernels();
+
+struct CudaContext final : lf_context {
+    Runtime machine{};
+    HostIntegers integers;
+    std::unique_ptr<Transfers> transfers;
+    std::unordered_map<const void*, int64_t> memory; // sizes of what allocate() gave out
+    std::string description;
+
+    explicit CudaContext(const cudaDeviceProp& device);
+    ~CudaContext();
+    CudaContext(const CudaContext&) = delete;
+    CudaContext& operator=(const CudaContext&) = delete;
+};
+
+} // namespace luffy
+
+#endif

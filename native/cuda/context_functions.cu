@@ -1,0 +1,132 @@
+// Contexts, memory, transfers.
+#include "../common/api/api.h"
+#include "context.h"
+
+namespace luffy {
+
+namespace {
+
+CudaContext& own(lf_context* context) { return *static_cast<CudaContext*>(context); }
+
+lf_status unsupported(const std::string& reason) { return fail(LF_UNSUPPORTED, reason); }
+
+lf_status create(lf_context** context, const lf_context_options* options) {
+    return guarded([&] {
+        if (context == nullptr) return fail(LF_INVALID_ARGUMENT, "context must not be null");
+        *context = nullptr;
+        if (options != nullptr && options->isa != nullptr)
+            return fail(LF_INVALID_ARGUMENT, "an instruction set is for the CPU, not for a GPU");
+        int devices = 0;
+        const cudaError_t found = cudaGetDeviceCount(&devices);
+        if (found != cudaSuccess || devices == 0)
+            return unsupported(std::string("no NVIDIA GPU: ") +
+                               (found != cudaSuccess ? cudaGetErrorString(found) : "none found"));
+        // The first that CUDA shows: CUDA_VISIBLE_DEVICES chooses.
+        check("device", cudaSetDevice(0));
+        cudaDeviceProp device{};
+        check("device", cudaGetDeviceProperties(&device, 0));
+        if (device.major < 8) {
+            return unsupported(std::string(device.name) + " has compute capability " + std::to_string(device.major) + "." +
+                               std::to_string(device.minor) + "; the kernels need 8.0 (Ampere) or later");
+        }
+        *context = new CudaContext(device);
+        return LF_OK;
+    });
+}
+
+void destroy(lf_context* context) { delete static_cast<CudaContext*>(context); }
+
+const char* error_message() { return last_error().c_str(); }
+
+const char* description(lf_context* context) { return own(context).description.c_str(); }
+
+// The host's: one issues everything.
+int32_t threads(lf_context*) { return 1; }
+
+int32_t preferred_dtype(lf_context*) { return LF_BF16; }
+
+int32_t batch_invariant(lf_context*) { return 1; }
+
+int64_t workspace_bytes(lf_context* context) { return own(context).machine.workspace_bytes; }
+
+lf_status allocate(lf_context* context, void** memory, int64_t bytes) {
+    return guarded([&] {
+        if (bytes < 0) return fail(LF_INVALID_ARGUMENT, "bytes must not be negative: " + std::to_string(bytes));
+        const size_t size = static_cast<size_t>(bytes < 1 ? 1 : bytes);
+        const cudaError_t status = cudaMalloc(memory, size);
+        if (status == cudaErrorMemoryAllocation) {
+            cudaGetLastError(); // it would be told again by the next launch
+            size_t free = 0, total = 0;
+            check("memory", cudaMemGetInfo(&free, &total));
+            return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of the GPU's memory: " + std::to_string(free) +
+                                              " of " + std::to_string(total) + " are free");
+        }
+        check("allocate", status);
+        own(context).memory.emplace(*memory, bytes);
+        check("allocate", cudaMemsetAsync(*memory, 0, size, context->runtime.stream));
+        return LF_OK;
+    });
+}
+
+lf_status release(lf_context* context, void* memory) {
+    return guarded([&] {
+        CudaContext& c = own(context);
+        const auto found = c.memory.find(memory);
+        if (found == c.memory.end()) return fail(LF_INVALID_ARGUMENT, "the memory was not allocated from this context");
+        check("release", cudaStreamSynchronize(c.machine.stream));
+        c.integers.forget(memory, found->second);
+        c.memory.erase(found);
+        check("release", cudaFree(memory));
+        return LF_OK;
+    });
+}
+
+lf_status upload(lf_context* context, const lf_tensor* destination, const void* host) {
+    return guarded([&] {
+        if (!is_stored(destination) || (host == nullptr && length(destination) > 0))
+            return refuse("a transfer needs a tensor and an address of the host", {{"tensor", destination}});
+        CudaContext& c = own(context);
+        if (destination->dtype == LF_I32)
+            c.integers.remember(destination->data, static_cast<const int32_t*>(host), length(destination));
+        else
+            c.integers.forget(destination->data, stored_bytes(destination));
+        c.transfers->upload(destination->data, host, stored_bytes(destination));
+        return LF_OK;
+    });
+}
+
+lf_status download(lf_context* context, void* host, const lf_tensor* source) {
+    return guarded([&] {
+        if (!is_stored(source) || (host == nullptr && length(source) > 0))
+            return refuse("a transfer needs a tensor and an address of the host", {{"tensor", source}});
+        own(context).transfers->download(host, source->data, stored_bytes(source));
+        return LF_OK;
+    });
+}
+
+lf_status synchronize(lf_context* context) {
+    return guarded([&] {
+        check("synchronize", cudaStreamSynchronize(context->runtime.stream));
+        return LF_OK;
+    });
+}
+
+} // namespace
+
+void add_context_functions(lf_kernels& t) {
+    t.create = create;
+    t.destroy = destroy;
+    t.last_error = error_message;
+    t.description = description;
+    t.threads = threads;
+    t.preferred_dtype = preferred_dtype;
+    t.batch_invariant = batch_invariant;
+    t.workspace_bytes = workspace_bytes;
+    t.allocate = allocate;
+    t.release = release;
+    t.upload = upload;
+    t.download = download;
+    t.synchronize = synchronize;
+}
+
+} // namespace luffy
