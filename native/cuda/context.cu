@@ -24,24 +24,25 @@ bool flag(const char* name) {
 }
 
 // Which instructions multiply by weights.
-bool chooses_wgmma(int32_t compute_capability) {
+bool chooses_wgmma(const char* asked, int32_t compute_capability) {
     const bool possible = compute_capability == 90;
-    const char* value = setting("LUFFY_CUDA_PRODUCTS");
+    const char* value = asked != nullptr ? asked : setting("LUFFY_CUDA_PRODUCTS");
     if (value == nullptr) return possible;
     if (std::strcmp(value, "mma") == 0) return false;
     if (std::strcmp(value, "wgmma") != 0)
-        throw std::runtime_error(std::string("LUFFY_CUDA_PRODUCTS is '") + value + "'; it may be mma or wgmma");
-    if (!possible) throw std::runtime_error("LUFFY_CUDA_PRODUCTS asks for wgmma, which only GPUs of compute capability 9.0 have");
+        throw std::runtime_error(std::string("products on a GPU are made by mma or wgmma, not by '") + value + "'");
+    if (!possible)
+        throw std::runtime_error("products were asked to be made by wgmma, which only GPUs of compute capability 9.0 have");
     return true;
 }
 
 } // namespace
 
-CudaContext::CudaContext(const cudaDeviceProp& device) : lf_context(cuda_kernels(), machine) {
+CudaContext::CudaContext(const cudaDeviceProp& device, const char* products) : lf_context(cuda_kernels(), machine) {
     machine.multiprocessors = device.multiProcessorCount;
     machine.compute_capability = device.major * 10 + device.minor;
     machine.shared_memory_of_block = static_cast<int32_t>(device.sharedMemPerBlockOptin);
-    machine.wgmma = chooses_wgmma(machine.compute_capability);
+    machine.wgmma = chooses_wgmma(products, machine.compute_capability);
     machine.checks_launches = flag("LUFFY_CUDA_CHECK");
     check("stream", cudaStreamCreateWithFlags(&machine.stream, cudaStreamNonBlocking));
     void* workspace = nullptr;

@@ -22,7 +22,8 @@ struct CudaContext final : lf_context {
     std::unordered_map<const void*, int64_t> memory; // sizes of what allocate() gave out
     std::string description;
 
-    explicit CudaContext(const cudaDeviceProp& device);
+    // `products` is mma, wgmma or null: the environment's choice, then the best that the device has.
+    CudaContext(const cudaDeviceProp& device, const char* products);
     ~CudaContext();
     CudaContext(const CudaContext&) = delete;
     CudaContext& operator=(const CudaContext&) = delete;

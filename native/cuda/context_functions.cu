@@ -14,8 +14,6 @@ lf_status create(lf_context** context, const lf_context_options* options) {
     return guarded([&] {
         if (context == nullptr) return fail(LF_INVALID_ARGUMENT, "context must not be null");
         *context = nullptr;
-        if (options != nullptr && options->isa != nullptr)
-            return fail(LF_INVALID_ARGUMENT, "an instruction set is for the CPU, not for a GPU");
         int devices = 0;
         const cudaError_t found = cudaGetDeviceCount(&devices);
         if (found != cudaSuccess || devices == 0)
@@ -29,7 +27,7 @@ lf_status create(lf_context** context, const lf_context_options* options) {
             return unsupported(std::string(device.name) + " has compute capability " + std::to_string(device.major) + "." +
                                std::to_string(device.minor) + "; the kernels need 8.0 (Ampere) or later");
         }
-        *context = new CudaContext(device);
+        *context = new CudaContext(device, options == nullptr ? nullptr : options->isa);
         return LF_OK;
     });
 }

@@ -45,18 +45,16 @@ template <class... Parameters, class... Arguments>
 void launch(const Runtime& runtime, const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
             const Arguments&... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
-#if defined(LUFFY_CUDA_EMULATION)
-    (void)runtime;
-    check(name, luffy::emulation::launch(grid, block, shared_bytes, [&] { kernel(static_cast<Parameters>(arguments)...); }));
-#else
     // More than this a kernel has to ask for.
     if (shared_bytes > 48 * 1024)
-        check(name, cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                         static_cast<int>(shared_bytes)));
-    kernel<<<grid, block, shared_bytes, runtime.stream>>>(static_cast<Parameters>(arguments)...);
-    check(name, cudaGetLastError());
+        check(name, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
+    cudaLaunchConfig_t configuration{};
+    configuration.gridDim = grid;
+    configuration.blockDim = block;
+    configuration.dynamicSmemBytes = shared_bytes;
+    configuration.stream = runtime.stream;
+    check(name, cudaLaunchKernelEx(&configuration, kernel, static_cast<Parameters>(arguments)...));
     if (runtime.checks_launches) check(name, cudaStreamSynchronize(runtime.stream));
-#endif
 }
 
 } // namespace luffy

@@ -81,6 +81,7 @@ public static class Backends
     private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator) => name switch
     {
         "ilgpu" => new IlgpuBackend(asked, allowEmulator, threads),
+        "cuda" => new NativeBackend("cuda"),
         "cpu" => new NativeBackend("cpu", isa, threads),
         "reference" => new ReferenceBackend(),
         _ => throw new LuffyKernelException($"backend '{name}'", "not part of this build"),

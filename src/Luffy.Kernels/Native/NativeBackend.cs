@@ -10,7 +10,7 @@ public sealed unsafe class NativeBackend : IBackend
 
     /// <summary>Loads libluffy_{name} and makes a context.</summary>
     /// <param name="name">cpu or cuda.</param>
-    /// <param name="isa">Instructions to use, or null for the best that the machine has.</param>
+    /// <param name="isa">Instructions to use (of cuda: mma or wgmma, for products), or null for the best that the machine has.</param>
     /// <param name="threads">Worker threads; 0 for one for each available core.</param>
     /// <exception cref="LuffyKernelException">The library is missing or cannot run here; the message says why.</exception>
     public NativeBackend(string name, string? isa = null, int threads = 0)

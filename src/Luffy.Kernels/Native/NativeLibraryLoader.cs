@@ -36,6 +36,11 @@ internal static class NativeLibraryLoader
         }
     }
 
+    // CUDA's compiler is a gigabyte that few have, so its library is not built everywhere.
+    private static string HowToBuild(string name) => name == "cuda"
+        ? "build it with ./luffy where CUDA's compiler is (nvcc of CUDA 12.4 or later, found by CMake)"
+        : "build it with ./luffy";
+
     /// <summary>Loads libluffy_{name}.</summary>
     /// <exception cref="LuffyKernelException">No place has a library that loads; the message says which were tried and why each failed.</exception>
     public static nint Load(string name)
@@ -71,6 +76,6 @@ internal static class NativeLibraryLoader
         }
 
         throw new LuffyKernelException($"backend '{name}'",
-            $"{file} could not be loaded; build it with ./luffy or point {DirectoryVariable} at its folder. Tried: {string.Join("; ", tried)}");
+            $"{file} could not be loaded; {HowToBuild(name)} or point {DirectoryVariable} at its folder. Tried: {string.Join("; ", tried)}");
     }
 }

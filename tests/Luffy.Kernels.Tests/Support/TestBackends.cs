@@ -16,6 +16,12 @@ public static class TestBackends
     /// </summary>
     private const string DeviceVariable = "LUFFY_TEST_ILGPU";
 
+    /// <summary>
+    /// <c>emulated</c> has the tests of <see cref="Cuda"/> run on libluffy_cuda_emulated, <c>device</c> on libluffy_cuda and this machine's GPU, with
+    /// the shapes that other backends have.
+    /// </summary>
+    private const string CudaVariable = "LUFFY_TEST_CUDA";
+
     public static readonly string[] Native = ["cpu/avx2", "cpu/avx512", "cpu/avx512bf16"];
 
     /// <summary>The kernels for any GPU, on the emulator: threads of the host for those of a GPU, so shapes must be small.</summary>
@@ -24,26 +30,44 @@ public static class TestBackends
     /// <summary>The same, playing a GPU with tensor cores: what bf16 products are then made of.</summary>
     public const string EmulatorWithTensorCores = "ilgpu/tensor";
 
+    /// <summary>The CUDA kernels, with the products that compute capability 9.0 has (wgmma).</summary>
+    public const string Cuda = "cuda";
+
+    /// <summary>The same with the products of 8.0 (mma.sync).</summary>
+    public const string CudaWithoutWgmma = "cuda/mma";
+
+    private static readonly string[] CudaNames = [.. CudaLibrary is null ? Array.Empty<string>() : [Cuda]];
+
     public static IEnumerable<TestFixtureData> All => Cases(["reference", .. Native], [DType.F32, DType.Bf16]);
 
     /// <summary>The same and the emulator.</summary>
-    public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator], [DType.F32, DType.Bf16]);
+    public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator, .. CudaNames], [DType.F32, DType.Bf16]);
 
     /// <summary>The same and tensor cores, for products.</summary>
-    public static IEnumerable<TestFixtureData> AllAndEmulators => [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16)];
+    public static IEnumerable<TestFixtureData> AllAndEmulators =>
+        [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16), .. CudaNames.Select(_ => new TestFixtureData(CudaWithoutWgmma, DType.Bf16))];
 
-    public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator]).Select(name => new TestFixtureData(name));
+    public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator, .. CudaNames]).Select(name => new TestFixtureData(name));
 
     public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));
 
-    public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator], [DType.F32, DType.Bf16]);
+    public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator, .. CudaNames], [DType.F32, DType.Bf16]);
 
     public static IEnumerable<TestFixtureData> EmulatorOnly => Cases([Emulator], [DType.F32, DType.Bf16]);
 
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
     /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
-    public static bool IsEmulator(string name) => (name == Emulator && !OnDevice) || name == EmulatorWithTensorCores;
+    public static bool IsEmulator(string name) =>
+        (name == Emulator && !OnDevice) || name == EmulatorWithTensorCores || (name.StartsWith(Cuda, StringComparison.Ordinal) && CudaLibrary == "cuda_emulated");
+
+    private static string? CudaLibrary => Environment.GetEnvironmentVariable(CudaVariable) switch
+    {
+        null or "" => null,
+        "emulated" => "cuda_emulated",
+        "device" => "cuda",
+        string other => throw new InvalidOperationException($"{CudaVariable} is '{other}'; it may be emulated or device"),
+    };
 
     private static bool OnDevice => Environment.GetEnvironmentVariable(DeviceVariable) switch
     {
@@ -58,6 +82,8 @@ public static class TestBackends
         if (name == "reference") return new ReferenceBackend();
         if (name == Emulator) return new IlgpuBackend(OnDevice ? new DeviceSearch(cpus: true).Open(allowEmulator: false, threads) : IlgpuDevice.OpenEmulator(threads));
         if (name == EmulatorWithTensorCores) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads, tensorCores: true));
+        if (name == Cuda) return new NativeBackend(CudaLibrary!);
+        if (name == CudaWithoutWgmma) return new NativeBackend(CudaLibrary!, "mma");
         string isa = name["cpu/".Length..];
         if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
         return new NativeBackend("cpu", isa, threads);
