@@ -227,10 +227,10 @@ std::string deadlock() {
         place->second.push_back(i);
     }
     for (const auto& [at, threads] : places) {
-        text +=
-            " " + std::to_string(threads.size()) + " threads, the first " + std::to_string(threads[0]) + ", wait at " + at + ";";
+        text.append(" ").append(std::to_string(threads.size())).append(" threads, the first ").append(std::to_string(threads[0]));
+        text.append(", wait at ").append(at).append(";");
     }
-    return text + " " + std::to_string(left) + " threads have left";
+    return text.append(" ").append(std::to_string(left)).append(" threads have left");
 }
 
 [[gnu::noinline]] __attribute__((no_sanitize_address)) void fill_static_shared() {
