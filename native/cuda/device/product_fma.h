@@ -126,7 +126,7 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
             } else {
 #pragma unroll
                 for (int e = 0; e < 4; e++)
-                    pieces[i].value[e] = line < lines && from + e < elements ? source[line * m.stride + from + e] : 0.0f;
+                    pieces[i][e] = line < lines && from + e < elements ? source[line * m.stride + from + e] : 0.0f;
             }
         }
     }
@@ -140,10 +140,10 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
             const int line = index / line_pieces, from = index % line_pieces * 4;
             if (index >= Extent * Depth / 4) break;
             if constexpr (major == Major::mn) {
-                store_vector<4>(shared + line * Pitch + from, pieces[i]);
+                store_vector(shared + line * Pitch + from, pieces[i]);
             } else {
 #pragma unroll
-                for (int e = 0; e < 4; e++) shared[(from + e) * Pitch + line] = pieces[i].value[e];
+                for (int e = 0; e < 4; e++) shared[(from + e) * Pitch + line] = pieces[i][e];
             }
         }
     }
@@ -166,7 +166,7 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
         for (int i = 0; i < Own; i += Run) {
             const Vector<float, Run> run = load_vector<Run>(line + place<Run, Threads>(i, thread));
 #pragma unroll
-            for (int e = 0; e < Run; e++) values[i + e] = run.value[e];
+            for (int e = 0; e < Run; e++) values[i + e] = run[e];
         }
     }
 

@@ -152,9 +152,9 @@ class MmaProduct {
 #pragma unroll
             for (int e = 0; e < 8; e++) {
                 const bool valid = line < lines && piece * 8 + e < elements;
-                values.value[e] = valid ? source[line * m.stride + piece * 8 + e] : bf16{0};
+                values[e] = valid ? source[line * m.stride + piece * 8 + e] : bf16{0};
             }
-            store_vector<8>(reinterpret_cast<bf16*>(shared + Stage::offset(line, piece)), values);
+            store_vector(reinterpret_cast<bf16*>(shared + Stage::offset(line, piece)), values);
         }
     }
 

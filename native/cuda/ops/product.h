@@ -1,0 +1,62 @@
+// Products of whole matrices, for every operation that needs one: Linear's three, and what PolicyLoss does with its gradients.
+//
+//     C[m, n] = or += Σ_k A[m, k]·B[n, k] (+ bias[n])
+//
+// Tiles, and why. No GPU has run any of them yet; percentages are counted, not measured.
+//
+// mma.sync (bf16, compute capability 8.0 and later; product_mma.cu)
+//   128 × 128, 8 warps of 64 × 32, 64 terms a stage, 3 stages (96 KB): a stage is 512 mma and, read twice by ldmatrix, 96 KB of
+//   shared
+//     memory: 768 cycles' worth where the tensor cores of an A100 need 1,024. 64 sums a thread, 128 registers. 1 block on an
+//     A100's multiprocessor, 2 on an H100's. Expected: 75% of an A100's peak, 50% of an H100's, which mma.sync cannot reach.
+//   64 × 64, 4 warps of 32 × 32, 3 stages (48 KB): where tiles of 128 × 128 would leave half of the multiprocessors idle.
+//   64 × 16, 4 warps of 16 × 16, 128 terms a stage, 4 stages (80 KB): more rows than 16, but so few columns that not even these
+//   would occupy
+//     half of the multiprocessors.
+//   16 × 64, 4 warps of 16 × 16, 128 terms a stage, 4 stages (80 KB): up to 16 rows (decoding). The weight streams through once:
+//   48 KB of it on
+//     their way in a block, more than the 20 KB a multiprocessor that 3.35 TB/s ask for at a latency of 0.8 µs.
+//   16 × 16, 2 warps, 128 terms a stage, 8 stages (64 KB): the same for up to 16 rows. Splitting K instead would split chains.
+//   What bounds it is the chain: K / 16 dependent mma of some 33 cycles, 2 µs at K = 1,536
+//     and 11 µs at K = 8,960.
+// fma (f32; product_fma.cu)
+//   128 × 128, 256 threads of 8 × 8: 64 fused multiply-adds for 4 reads of 16 bytes. Expected: 70% of the f32 peak.
+//   16 × 64, 128 threads of 2 × 4: few rows, and small matrices.
+#ifndef LUFFY_CUDA_OPS_PRODUCT_H
+#define LUFFY_CUDA_OPS_PRODUCT_H
+
+#include "../runtime.h"
+
+#include <cstdint>
+
+namespace luffy {
+
+// How A and B lie in memory.
+enum class ProductLayout {
+    nt, // A [m, k], B [n, k]: x·Wᵀ
+    nn, // A [m, k], B [k, n]: dy·W
+    tn  // A [k, m], B [k, n]: dyᵀ·x
+};
+
+struct ProductArguments {
+    ProductLayout layout;
+    int32_t dtype; // of A, B and the bias: LF_F32 or LF_BF16
+    const void* a;
+    const void* b;
+    int64_t a_stride, b_stride; // elements between rows in memory
+    int64_t m, n, k;
+    void* c; // [m, n]
+    int64_t c_stride;
+    int32_t c_dtype;
+    bool adds;        // += instead of =: chains start from what is there; only where C is f32
+    const void* bias; // [n], added to each row at the end, or null
+};
+
+// Any shape. An element's bits do not depend on m or on its place (device/product.h says on what assumption); with k = 0, C =
+// bias or zero. The choice of the instruction, which may change bits, depends on the context, the dtype and the operands' strides
+// alone.
+void product(const Runtime& runtime, const char* name, const ProductArguments& arguments);
+
+} // namespace luffy
+
+#endif
