@@ -11,7 +11,8 @@
 // Members of a product class P:
 //     P::Element                    what the operands consist of: bf16 or float
 //     P::rows, P::columns           the tile of C that a block works out
-//     P::threads                    threads of a block: __launch_bounds__(P::threads)
+//     P::threads, P::blocks         threads of a block and blocks of a multiprocessor: __launch_bounds__(P::threads, P::blocks)
+//     P::loads_ahead                whether it has threads of its own for loads, so that a block does well to take several tiles
 //     P::shared_bytes               dynamic shared memory that it needs, at the start of the block's
 //     P::Operand                    one matrix, by value: a kernel's parameter, declared `const __grid_constant__ typename
 //     P::Operand a` P::operand_a(matrix), P::operand_b(matrix)
@@ -38,7 +39,7 @@
 // How a kernel that needs whole rows (the loss) uses it; several column tiles of one row tile, one after another:
 //
 //     template <class P>
-//     __global__ void __launch_bounds__(P::threads) logits_kernel(const __grid_constant__ typename P::Operand hidden,
+//     __global__ void __launch_bounds__(P::threads, P::blocks) logits_kernel(const __grid_constant__ typename P::Operand hidden,
 //                                                                 const __grid_constant__ typename P::Operand head, …) {
 //         LUFFY_DYNAMIC_SHARED(char, shared);
 //         float* tile = reinterpret_cast<float*>(shared + P::shared_bytes);   // launched with shared_bytes + rows·pitch·4
@@ -100,13 +101,13 @@ template <Major major, class T> bool has_whole_pieces(const ProductMatrix<T>& ma
 constexpr int tile_band = 8;
 
 struct TilePlace {
-    int64_t row, column; // counted in tiles
+    int row, column; // counted in tiles
 };
 
-LF_DEVICE TilePlace tile_place(int64_t tile, int64_t row_tiles, int64_t column_tiles) {
-    const int64_t band = tile / (tile_band * column_tiles), first = band * tile_band;
-    const int64_t height = row_tiles - first < tile_band ? row_tiles - first : tile_band;
-    const int64_t inside = tile - first * column_tiles;
+LF_DEVICE TilePlace tile_place(int tile, int row_tiles, int column_tiles) {
+    const int band = tile / (tile_band * column_tiles), first = band * tile_band;
+    const int height = row_tiles - first < tile_band ? row_tiles - first : tile_band;
+    const int inside = tile - first * column_tiles;
     return {first + inside % height, inside / height};
 }
 

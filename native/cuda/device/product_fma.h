@@ -14,6 +14,8 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
     using Element = float;
     static constexpr int rows = Rows, columns = Columns;
     static constexpr int threads = ThreadRows * ThreadColumns, compute_threads = threads;
+    static constexpr int blocks = 1;
+    static constexpr bool loads_ahead = false;
 
   private:
     static constexpr int Depth = 16; // terms a stage
@@ -57,14 +59,14 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
     LF_DEVICE int thread() const { return static_cast<int>(threadIdx.x); }
     LF_DEVICE void synchronize() const { __syncthreads(); }
 
-    LF_DEVICE void run(Accumulators& sums, const Operand& a, const Operand& b, int64_t row, int64_t column) const {
-        const int64_t depth = a.matrix.depth;
+    LF_DEVICE void run(Accumulators& sums, const Operand& a, const Operand& b, int row, int column) const {
+        const int depth = static_cast<int>(a.matrix.depth);
         Vector<float, 4> pieces_a[pieces<Rows>], pieces_b[pieces<Columns>];
         fetch<major_a, Rows>(pieces_a, a, row, 0);
         fetch<major_b, Columns>(pieces_b, b, column, 0);
         __syncthreads(); // the last stage of the run before has been read
         int stage = 0;
-        for (int64_t k = 0; k < depth; k += Depth) {
+        for (int k = 0; k < depth; k += Depth) {
             float* shared = shared_ + stage * stage_floats;
             put<major_a, Rows, pitch_a>(shared, pieces_a);
             put<major_b, Columns, pitch_b>(shared + Depth * pitch_a, pieces_b);
@@ -110,13 +112,13 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
 
     // Four elements that lie side by side in memory: of one row or column (Major::k), or of one term.
     template <Major major, int Extent, int N>
-    LF_DEVICE void fetch(Vector<float, 4> (&pieces)[N], const Operand& operand, int64_t mn, int64_t k) const {
+    LF_DEVICE void fetch(Vector<float, 4> (&pieces)[N], const Operand& operand, int mn, int k) const {
         const ProductMatrix<float>& m = operand.matrix;
         constexpr int line_pieces = (major == Major::k ? Depth : Extent) / 4;
-        const int64_t first_line = major == Major::k ? mn : k, first = major == Major::k ? k : mn;
-        const int64_t lines = (major == Major::k ? m.extent : m.depth) - first_line;
-        const int64_t elements = (major == Major::k ? m.depth : m.extent) - first;
-        const float* source = m.data + first_line * m.stride + first;
+        const int first_line = major == Major::k ? mn : k, first = major == Major::k ? k : mn;
+        const int lines = static_cast<int>(major == Major::k ? m.extent : m.depth) - first_line;
+        const int elements = static_cast<int>(major == Major::k ? m.depth : m.extent) - first;
+        const float* source = m.data + int64_t{first_line} * m.stride + first;
 #pragma unroll
         for (int i = 0; i < N; i++) {
             const int index = i * threads + static_cast<int>(threadIdx.x);

@@ -28,6 +28,8 @@ class MmaProduct {
     using Element = bf16;
     static constexpr int rows = Rows, columns = Columns;
     static constexpr int threads = WarpRows * WarpColumns * 32, compute_threads = threads;
+    static constexpr int blocks = threads <= 256 ? 2 : 1;
+    static constexpr bool loads_ahead = false;
 
   private:
     using StageA = MmaStage<major_a, Rows, Depth>;
@@ -71,17 +73,17 @@ class MmaProduct {
     LF_DEVICE int thread() const { return static_cast<int>(threadIdx.x); }
     LF_DEVICE void synchronize() const { __syncthreads(); }
 
-    LF_DEVICE void run(Accumulators& sums, const Operand& a, const Operand& b, int64_t row, int64_t column) const {
-        const int64_t depth = a.matrix.depth;
-        const int64_t stages = (depth + Depth - 1) / Depth;
+    LF_DEVICE void run(Accumulators& sums, const Operand& a, const Operand& b, int row, int column) const {
+        const int depth = static_cast<int>(a.matrix.depth);
+        const int stages = (depth + Depth - 1) / Depth;
         __syncthreads(); // the last stages of the run before have been read
 #pragma unroll
         for (int s = 0; s < Stages - 1; s++) {
-            if (s < stages) load(s, a, b, row, column, static_cast<int64_t>(s) * Depth);
+            if (s < stages) load(s, a, b, row, column, s * Depth);
             copy_async_commit();
         }
         int from = 0, to = Stages - 1;
-        for (int64_t stage = 0; stage < stages; stage++) {
+        for (int stage = 0; stage < stages; stage++) {
             copy_async_wait<Stages - 2>();
             __syncthreads(); // everybody's copies have arrived, and everybody has read what the next ones overwrite
             if (stage + Stages - 1 < stages) load(to, a, b, row, column, (stage + Stages - 1) * Depth);
@@ -120,19 +122,18 @@ class MmaProduct {
     }
 
   private:
-    LF_DEVICE void load(int stage, const Operand& a, const Operand& b, int64_t row, int64_t column, int64_t k) const {
+    LF_DEVICE void load(int stage, const Operand& a, const Operand& b, int row, int column, int k) const {
         char* shared = shared_ + stage * stage_bytes;
         load_operand<major_a, StageA>(shared, a, row, k);
         load_operand<major_b, StageB>(shared + StageA::bytes, b, column, k);
     }
 
-    template <Major major, class Stage>
-    LF_DEVICE void load_operand(char* shared, const Operand& operand, int64_t mn, int64_t k) const {
+    template <Major major, class Stage> LF_DEVICE void load_operand(char* shared, const Operand& operand, int mn, int k) const {
         const ProductMatrix<bf16>& m = operand.matrix;
-        const int64_t first_line = major == Major::k ? mn : k, first = major == Major::k ? k : mn;
-        const int64_t lines = (major == Major::k ? m.extent : m.depth) - first_line;
-        const int64_t elements = (major == Major::k ? m.depth : m.extent) - first;
-        const bf16* source = m.data + first_line * m.stride + first;
+        const int first_line = major == Major::k ? mn : k, first = major == Major::k ? k : mn;
+        const int lines = static_cast<int>(major == Major::k ? m.extent : m.depth) - first_line;
+        const int elements = static_cast<int>(major == Major::k ? m.depth : m.extent) - first;
+        const bf16* source = m.data + int64_t{first_line} * m.stride + first;
         constexpr int pieces = Stage::lines * Stage::line_pieces;
         if (operand.whole_pieces) {
 #pragma unroll
@@ -145,37 +146,35 @@ class MmaProduct {
             }
             return;
         }
-        // Rows that begin anywhere, or end within a piece: element by element.
-        for (int index = static_cast<int>(threadIdx.x); index < pieces; index += threads) {
-            const int line = index / Stage::line_pieces, piece = index % Stage::line_pieces;
-            Vector<bf16, 8> values;
-#pragma unroll
-            for (int e = 0; e < 8; e++) {
-                const bool valid = line < lines && piece * 8 + e < elements;
-                values[e] = valid ? source[line * m.stride + piece * 8 + e] : bf16{0};
-            }
-            store_vector(reinterpret_cast<bf16*>(shared + Stage::offset(line, piece)), values);
+        // Rows that begin anywhere, or end within a piece: element by element, in few registers.
+        constexpr int line_elements = Stage::line_pieces * 8;
+#pragma unroll 1
+        for (int index = static_cast<int>(threadIdx.x); index < Stage::lines * line_elements; index += threads) {
+            const int line = index / line_elements, element = index % line_elements;
+            const bool valid = line < lines && element < elements;
+            reinterpret_cast<bf16*>(shared + Stage::offset(line, element / 8))[element % 8] =
+                valid ? source[line * m.stride + element] : bf16{0};
         }
     }
 
     // `left` terms are not multiplied yet.
-    LF_DEVICE void multiply(Accumulators& sums, int stage, int64_t left) const {
+    LF_DEVICE void multiply(Accumulators& sums, int stage, int left) const {
         const char* a = shared_ + stage * stage_bytes;
         const char* b = a + StageA::bytes;
 #pragma unroll
         for (int group = 0; group < Depth; group += product_depth) {
             if (group > 0 && group >= left) return;
-#pragma unroll
+#pragma unroll 2
             for (int k = group; k < group + product_depth; k += 16) {
-                uint32_t fragment_a[fragments_m][4];
-#pragma unroll
-                for (int i = 0; i < fragments_m; i++) load_a(fragment_a[i], a, warp_row_ + i * 16, k);
                 uint32_t fragment_b[fragments_n][2];
                 load_b(fragment_b, b, k);
 #pragma unroll
-                for (int i = 0; i < fragments_m; i++)
+                for (int i = 0; i < fragments_m; i++) {
+                    uint32_t fragment_a[4];
+                    load_a(fragment_a, a, warp_row_ + i * 16, k);
 #pragma unroll
-                    for (int j = 0; j < fragments_n; j++) mma_bf16(sums.value[i][j], fragment_a[i], fragment_b[j]);
+                    for (int j = 0; j < fragments_n; j++) mma_bf16(sums.value[i][j], fragment_a, fragment_b[j]);
+                }
             }
         }
     }

@@ -5,10 +5,11 @@
 // Tiles, and why. No GPU has run any of them yet; percentages are counted, not measured.
 //
 // mma.sync (bf16, compute capability 8.0 and later; product_mma.cu)
-//   128 × 128, 8 warps of 64 × 32, 64 terms a stage, 3 stages (96 KB): a stage is 512 mma and, read twice by ldmatrix, 96 KB of
-//   shared
-//     memory: 768 cycles' worth where the tensor cores of an A100 need 1,024. 64 sums a thread, 128 registers. 1 block on an
-//     A100's multiprocessor, 2 on an H100's. Expected: 75% of an A100's peak, 50% of an H100's, which mma.sync cannot reach.
+//   128 × 128, 8 warps of 64 × 32, 64 terms a stage, 2 stages (64 KB): a stage is 512 mma and, as ldmatrix reads it, 96 KB of
+//   shared memory:
+//     768 cycles' worth where the tensor cores of an A100 need 1,024. 64 sums of 128 registers a thread, so that two blocks share
+//     a multiprocessor: one multiplies while the other waits for its stage or writes its sums. Expected: 75% of an A100's peak,
+//     50% of an H100's, of which mma.sync reaches no more than 60%.
 //   64 × 64, 4 warps of 32 × 32, 3 stages (48 KB): where tiles of 128 × 128 would leave half of the multiprocessors idle.
 //   64 × 16, 4 warps of 16 × 16, 128 terms a stage, 4 stages (80 KB): more rows than 16, but so few columns that not even these
 //   would occupy

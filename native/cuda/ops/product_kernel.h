@@ -10,7 +10,8 @@ namespace luffy {
 // Where the sums go.
 struct ProductResult {
     void* data;
-    int64_t stride, rows, columns;
+    int64_t stride;
+    int32_t rows, columns;
     bool rounds; // bf16 instead of f32
     bool adds;
     bool pairs; // two neighbouring elements, the first of them even, may be written at once
@@ -20,19 +21,19 @@ struct ProductResult {
 inline ProductResult product_result(const ProductArguments& p) {
     const bool rounds = p.c_dtype == LF_BF16;
     const bool pairs = reinterpret_cast<uintptr_t>(p.c) % (rounds ? 4 : 8) == 0 && p.c_stride % 2 == 0 && p.n % 2 == 0;
-    return {p.c, p.c_stride, p.m, p.n, rounds, p.adds, pairs, p.bias};
+    return {p.c, p.c_stride, static_cast<int32_t>(p.m), static_cast<int32_t>(p.n), rounds, p.adds, pairs, p.bias};
 }
 
 // What chains start from.
 template <class P>
-LF_DEVICE void start_sums(const P& product, typename P::Accumulators& sums, const ProductResult& c, int64_t row, int64_t column) {
+LF_DEVICE void start_sums(const P& product, typename P::Accumulators& sums, const ProductResult& c, int row, int column) {
     if (!c.adds) {
         sums.clear();
         return;
     }
     const float* data = static_cast<const float*>(c.data);
     product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
-        const float* from = data + (row + i) * c.stride + column + j;
+        const float* from = data + int64_t{row + i} * c.stride + column + j;
         const bool inside = row + i < c.rows;
         if (c.pairs && inside && column + j < c.columns) {
             const Vector<float, 2> pair = load_vector<2>(from);
@@ -58,7 +59,7 @@ template <class T> LF_DEVICE void store_pair(T* to, float first, float second, b
 }
 
 template <class P>
-LF_DEVICE void store_sums(const P& product, typename P::Accumulators& sums, const ProductResult& c, int64_t row, int64_t column) {
+LF_DEVICE void store_sums(const P& product, typename P::Accumulators& sums, const ProductResult& c, int row, int column) {
     const typename P::Element* bias = static_cast<const typename P::Element*>(c.bias);
     product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
         if (row + i >= c.rows || column + j >= c.columns) return;
@@ -67,7 +68,7 @@ LF_DEVICE void store_sums(const P& product, typename P::Accumulators& sums, cons
             first += load(bias + column + j);
             if (has_second) second += load(bias + column + j + 1);
         }
-        const int64_t at = (row + i) * c.stride + column + j;
+        const int64_t at = int64_t{row + i} * c.stride + column + j;
         if (c.rounds)
             store_pair(static_cast<bf16*>(c.data) + at, first, second, c.pairs, has_second);
         else
@@ -75,37 +76,38 @@ LF_DEVICE void store_sums(const P& product, typename P::Accumulators& sums, cons
     });
 }
 
-// A block takes tile after tile, as many blocks apart as there are. Where a product has threads of its own for loads, they are
-// ahead by as many stages as there is room for, across tiles: the next tile's operands arrive while the sums of this one are
-// written.
+// Where a product has threads of its own for loads, a block takes tile after tile, as many apart as there are blocks, and loads
+// run ahead across tiles: the next tile's operands arrive while the sums of this one are written. Elsewhere a block takes one
+// tile.
 template <class P>
-__global__ void __launch_bounds__(P::threads) product_kernel(const __grid_constant__ typename P::Operand a,
-                                                             const __grid_constant__ typename P::Operand b, ProductResult c) {
+__global__ void __launch_bounds__(P::threads, P::blocks)
+    product_kernel(const __grid_constant__ typename P::Operand a, const __grid_constant__ typename P::Operand b,
+                   ProductResult c) {
     LUFFY_DYNAMIC_SHARED(char, shared);
     P product(shared);
-    const int64_t row_tiles = (c.rows + P::rows - 1) / P::rows, column_tiles = (c.columns + P::columns - 1) / P::columns;
-    for (int64_t tile = blockIdx.x; tile < row_tiles * column_tiles; tile += gridDim.x) {
+    const int row_tiles = (c.rows + P::rows - 1) / P::rows, column_tiles = (c.columns + P::columns - 1) / P::columns;
+    int tile = static_cast<int>(blockIdx.x);
+    do {
         const TilePlace place = tile_place(tile, row_tiles, column_tiles);
-        const int64_t row = place.row * P::rows, column = place.column * P::columns;
+        const int row = place.row * P::rows, column = place.column * P::columns;
         typename P::Accumulators sums;
         if (product.computes()) start_sums(product, sums, c, row, column);
         product.run(sums, a, b, row, column);
         if (product.computes()) store_sums(product, sums, c, row, column);
-    }
+        tile += static_cast<int>(gridDim.x);
+    } while (P::loads_ahead && tile < row_tiles * column_tiles);
 }
 
 // Tiles of the product class P that cover C.
 template <class P> int64_t tiles_of(const ProductArguments& p) { return blocks_of(p.m, P::rows) * blocks_of(p.n, P::columns); }
 
-// `most_blocks`: a block an output tile where it is not less.
-template <class P>
-void launch_product(const Runtime& runtime, const char* name, const ProductArguments& p, int64_t most_blocks = INT32_MAX) {
+template <class P> void launch_product(const Runtime& runtime, const char* name, const ProductArguments& p) {
     using T = typename P::Element;
     const ProductMatrix<T> a{static_cast<const T*>(p.a), p.m, p.k, p.a_stride},
         b{static_cast<const T*>(p.b), p.n, p.k, p.b_stride};
-    const int64_t tiles = tiles_of<P>(p);
-    launch(runtime, name, product_kernel<P>, dim3(static_cast<unsigned>(tiles < most_blocks ? tiles : most_blocks)),
-           dim3(P::threads), P::shared_bytes, P::operand_a(a), P::operand_b(b), product_result(p));
+    const int64_t tiles = tiles_of<P>(p), most = P::loads_ahead ? int64_t{P::blocks} * runtime.multiprocessors : INT32_MAX;
+    launch(runtime, name, product_kernel<P>, dim3(static_cast<unsigned>(tiles < most ? tiles : most)), dim3(P::threads),
+           P::shared_bytes, P::operand_a(a), P::operand_b(b), product_result(p));
 }
 
 // The instructions to choose from.

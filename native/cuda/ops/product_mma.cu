@@ -6,7 +6,7 @@ namespace luffy {
 namespace {
 
 template <Major major_a, Major major_b> void choose_tile(const Runtime& runtime, const char* name, const ProductArguments& p) {
-    using Large = MmaProduct<major_a, major_b, 128, 128, 2, 4, 64, 3>;
+    using Large = MmaProduct<major_a, major_b, 128, 128, 2, 4, 64, 2>;
     using Medium = MmaProduct<major_a, major_b, 64, 64, 2, 2, 64, 3>;
     const int64_t half = runtime.multiprocessors / 2;
     if (p.m > 64 && tiles_of<Large>(p) >= half) return launch_product<Large>(runtime, name, p);
