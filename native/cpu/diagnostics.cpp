@@ -1,27 +1,13 @@
 // Measurements of the machine itself.
 #include "../common/api/api.h"
+#include "../common/best_rate.h"
 #include "context.h"
-
-#include <algorithm>
-#include <chrono>
 
 namespace luffy {
 
 namespace {
 
 const CpuKernels& cpu_kernels(const lf_context* context) { return *static_cast<const CpuKernels*>(context->kernels); }
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
-
-// Best of the tries that fit into a tenth of a second: other programs only ever slow a try down.
-template <class Try> double best_rate(const Try& rate_of_one_try) {
-    const Clock::time_point begin = Clock::now();
-    double best = 0;
-    for (int tries = 0; tries < 4 || seconds_since(begin) < 0.1; tries++) best = std::max(best, rate_of_one_try());
-    return best;
-}
 
 lf_status measure_arithmetic(lf_context* context, int32_t dtype, double* operations_per_second) {
     return guarded([&] {

@@ -3,6 +3,7 @@
 #ifndef LUFFY_CUDA_HOST_INTEGERS_H
 #define LUFFY_CUDA_HOST_INTEGERS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <array>
