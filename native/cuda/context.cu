@@ -44,6 +44,8 @@ CudaContext::CudaContext(const cudaDeviceProp& device, const char* products) : l
     machine.shared_memory_of_block = static_cast<int32_t>(device.sharedMemPerBlockOptin);
     machine.wgmma = chooses_wgmma(products, machine.compute_capability);
     machine.checks_launches = flag("LUFFY_CUDA_CHECK");
+    if (flag("LUFFY_CUDA_FAST")) blas = std::make_unique<Blas>();
+    machine.blas = blas.get();
     check("stream", cudaStreamCreateWithFlags(&machine.stream, cudaStreamNonBlocking));
     void* workspace = nullptr;
     check("workspace", cudaMalloc(&workspace, static_cast<size_t>(workspace_bytes)));
@@ -54,7 +56,8 @@ CudaContext::CudaContext(const cudaDeviceProp& device, const char* products) : l
     machine.transfers = transfers.get();
     description = std::string(device.name) + ", compute capability " + std::to_string(device.major) + "." +
                   std::to_string(device.minor) + ", " + std::to_string(device.multiProcessorCount) +
-                  " multiprocessors, products by " + (machine.wgmma ? "wgmma" : "mma.sync") + ", " +
+                  " multiprocessors, products by " + (machine.wgmma ? "wgmma" : "mma.sync") +
+                  (blas != nullptr ? " and, not batch-invariant, cuBLASLt" : "") + ", " +
                   std::to_string(device.totalGlobalMem >> 20) + " MiB";
 }
 

@@ -3,6 +3,7 @@
 #define LUFFY_CUDA_CONTEXT_H
 
 #include "../common/context.h"
+#include "blas.h"
 #include "host_integers.h"
 #include "transfers.h"
 
@@ -19,6 +20,7 @@ struct CudaContext final : lf_context {
     Runtime machine{};
     HostIntegers integers;
     std::unique_ptr<Transfers> transfers;
+    std::unique_ptr<Blas> blas;
     std::unordered_map<const void*, int64_t> memory; // sizes of what allocate() gave out
     std::string description;
 

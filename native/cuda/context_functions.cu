@@ -43,7 +43,7 @@ int32_t threads(lf_context*) { return 1; }
 
 int32_t preferred_dtype(lf_context*) { return LF_BF16; }
 
-int32_t batch_invariant(lf_context*) { return 1; }
+int32_t batch_invariant(lf_context* context) { return own(context).machine.blas == nullptr; }
 
 int64_t workspace_bytes(lf_context* context) { return own(context).machine.workspace_bytes; }
 

@@ -10,6 +10,7 @@
 
 namespace luffy {
 
+class Blas;
 class HostIntegers;
 class Transfers;
 
@@ -24,6 +25,7 @@ struct Runtime {
     int64_t workspace_bytes;
     HostIntegers* integers;
     Transfers* transfers;
+    Blas* blas; // makes products in the fast mode; null in the batch-invariant one
 };
 
 // Fails with what the driver says, after the name of what was tried.
