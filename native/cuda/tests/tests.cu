@@ -1,4 +1,4 @@
-// luffy_cuda_tests: the primitives of native/cuda/device against plain loops.
+// luffy_cuda_tests: the primitives of native/cuda/device against plain loops. Exit code 77 where there is no GPU.
 #include "support.h"
 
 #include <cstring>
@@ -8,6 +8,12 @@ int failures = 0;
 }
 
 int main() {
+    int devices = 0;
+    const cudaError_t found = cudaGetDeviceCount(&devices);
+    if (found != cudaSuccess || devices == 0) {
+        std::printf("skipped: no GPU: %s\n", cudaGetErrorString(found));
+        return 77;
+    }
     test::threads();
     test::memory();
     test::matrix();
