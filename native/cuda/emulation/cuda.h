@@ -23,8 +23,8 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __align__(bytes) __attribute__((aligned(bytes)))
-// One copy for all blocks, because they take turns. The section is filled with 0xFF bytes before each; GCC leaves the variables of
-// templates out of it (its bug 41091), so these keep what the block before left.
+// One copy for all blocks, because they take turns. The section is filled with 0xFF bytes before each; GCC leaves the variables
+// of templates out of it (its bug 41091), so these keep what the block before left.
 #define __shared__ static __attribute__((section("luffy_shared")))
 #define LUFFY_DYNAMIC_SHARED(type, name) type* const name = static_cast<type*>(luffy::emulation::dynamic_shared())
 

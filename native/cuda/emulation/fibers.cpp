@@ -111,6 +111,7 @@ struct Grid {
     Meeting block, barriers[16], groups[max_threads / 128];
     std::vector<std::unordered_map<unsigned, Meeting>> warps;
     std::unordered_map<const void*, std::vector<Fiber*>> objects;
+    std::unordered_map<const void*, Barrier> mbarriers;
 } grid;
 
 // Shared addresses start here, so that address 0 is none.
@@ -173,7 +174,7 @@ void make_ready(std::vector<Fiber*>& fibers) {
 }
 
 void meet(Meeting& meeting, size_t expected, size_t place, size_t places, const char* name, int line, void* argument,
-          Together together, bool waits) {
+          Together together) {
     if (meeting.arrived == 0) {
         meeting.name = name;
         meeting.line = line;
@@ -188,12 +189,10 @@ void meet(Meeting& meeting, size_t expected, size_t place, size_t places, const 
         if (together != nullptr) together(meeting.arguments);
         meeting.arrived = 0;
         make_ready(meeting.waiting);
-        if (!waits || grid.order != Order::random) return;
+        if (grid.order != Order::random) return;
         grid.ready.push_back(grid.current);
-    } else if (waits) {
-        meeting.waiting.push_back(grid.current);
     } else {
-        return;
+        meeting.waiting.push_back(grid.current);
     }
     suspend(name, line);
 }
@@ -204,6 +203,7 @@ void enter() {
     bool failed = false;
     try {
         (*grid.kernel)();
+        if (!self.state.products.empty()) fail("a thread left while its products were under way");
     } catch (const std::exception& error) {
         grid.error = error.what();
         failed = true;
@@ -250,6 +250,7 @@ void start_block(size_t shared_bytes) {
     for (Meeting& meeting : grid.groups) meeting = {};
     grid.warps.assign(static_cast<size_t>(grid.threads) / 32, {});
     grid.objects.clear();
+    grid.mbarriers.clear();
     grid.ready.clear();
     grid.next = 0;
     while (grid.fibers.size() < static_cast<size_t>(grid.threads)) {
@@ -294,10 +295,11 @@ void require_aligned(const void* p, size_t bytes, const char* what) {
 
 int thread_index() { return grid.current->index; }
 ThreadState& thread_state() { return grid.current->state; }
+std::unordered_map<const void*, Barrier>& barriers() { return grid.mbarriers; }
 
 void meet_block(const char* name, int line, void* argument, Together together) {
     const size_t threads = static_cast<size_t>(grid.threads);
-    meet(grid.block, threads, static_cast<size_t>(thread_index()), threads, name, line, argument, together, true);
+    meet(grid.block, threads, static_cast<size_t>(thread_index()), threads, name, line, argument, together);
 }
 
 void meet_warp(const char* name, unsigned mask, int line, void* argument, Together together) {
@@ -305,19 +307,18 @@ void meet_warp(const char* name, unsigned mask, int line, void* argument, Togeth
     if ((mask >> lane & 1) == 0)
         fail(std::string(name) + " of line " + std::to_string(line) + ": the mask leaves out a lane that calls it");
     Meeting& meeting = grid.warps[static_cast<size_t>(thread_index()) / 32][mask];
-    meet(meeting, static_cast<size_t>(__builtin_popcount(mask)), static_cast<size_t>(lane), 32, name, line, argument, together,
-         true);
+    meet(meeting, static_cast<size_t>(__builtin_popcount(mask)), static_cast<size_t>(lane), 32, name, line, argument, together);
 }
 
 void meet_warpgroup(const char* name, int line, void* argument, Together together) {
     const size_t index = static_cast<size_t>(thread_index());
     if (grid.threads % 128 != 0) fail(std::string(name) + ": the block is not a multiple of four warps");
-    meet(grid.groups[index / 128], 128, index % 128, 128, name, line, argument, together, true);
+    meet(grid.groups[index / 128], 128, index % 128, 128, name, line, argument, together);
 }
 
-void meet_barrier(int barrier, int threads, bool waits) {
+void meet_barrier(int barrier, int threads) {
     if (barrier < 1 || barrier > 15 || threads % 32 != 0) fail("a barrier's number is 1 to 15, and it takes whole warps");
-    meet(grid.barriers[barrier], static_cast<size_t>(threads), 0, 0, "a named barrier", 0, nullptr, nullptr, waits);
+    meet(grid.barriers[barrier], static_cast<size_t>(threads), 0, 0, "a named barrier", 0, nullptr, nullptr);
 }
 
 void wait_for(const char* name, const void* object) {

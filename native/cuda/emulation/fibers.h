@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <functional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 struct uint3 {
@@ -32,8 +33,8 @@ void meet_block(const char* name, int line, void* argument, Together together);
 void meet_warp(const char* name, unsigned mask, int line, void* argument, Together together);
 // The 128 threads of four warps, the first a multiple of four.
 void meet_warpgroup(const char* name, int line, void* argument, Together together);
-// bar.sync of a barrier 1 … 15 that `threads` threads make full; bar.arrive where it does not wait.
-void meet_barrier(int barrier, int threads, bool waits);
+// bar.sync of a barrier 1 … 15 that `threads` threads make full.
+void meet_barrier(int barrier, int threads);
 // Waits until another thread wakes those that wait for the same object; `name` is for the report of a deadlock.
 void wait_for(const char* name, const void* object);
 void wake(const void* object);
@@ -57,14 +58,30 @@ struct AsynchronousCopy {
     void* to;
     const void* from; // null: zeros
 };
+struct MatrixOperation {
+    float* sums;
+    uint64_t a, b; // descriptors
+    uint32_t a_registers[4];
+    int columns;
+    bool a_in_registers, a_transposed, b_transposed;
+};
 struct ThreadState {
     std::vector<AsynchronousCopy> copies;
     std::vector<size_t> copy_groups;
-    std::vector<std::function<void()>> matrix_operations;
-    std::vector<size_t> matrix_groups;
-    bool matrix_fence = false;
+    std::vector<MatrixOperation> products;
+    std::vector<size_t> product_groups;
+    bool products_fenced = false;
 };
 ThreadState& thread_state();
+
+// The block's mbarriers by address; they end with the block.
+struct Barrier {
+    int count = 0, pending = 0; // arrivals of a phase, and those to come
+    int64_t bytes_expected = 0, bytes_begun = 0;
+    unsigned phase = 0;
+    std::vector<std::function<void()>> copies;
+};
+std::unordered_map<const void*, Barrier>& barriers();
 
 // Runs a grid. The text of what went wrong, empty where nothing did.
 std::string run(dim3 grid, dim3 block, size_t shared_bytes, const std::function<void()>& kernel);

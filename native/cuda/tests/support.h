@@ -68,6 +68,7 @@ inline float whole_number(size_t i) { return static_cast<float>(static_cast<int>
 void matrix();
 void threads();
 void memory();
+void hopper();
 void emulation();
 
 } // namespace test

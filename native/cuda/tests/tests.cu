@@ -17,6 +17,7 @@ int main() {
     test::threads();
     test::memory();
     test::matrix();
+    test::hopper();
 #if defined(LUFFY_CUDA_EMULATION)
     test::emulation();
 #endif
