@@ -7,7 +7,7 @@ public sealed class AllocationTests(string backend, DType dtype) : OperationTest
     [Test]
     public void Operations_do_not_allocate()
     {
-        EveryOperation operations = new(Lab, Dtype);
+        EveryOperation operations = new(Lab, Dtype, EveryShape.Large);
         foreach ((_, Action call) in operations.Calls) call();
         long workspace = Backend.WorkspaceBytes;
         using (Assert.EnterMultipleScope())

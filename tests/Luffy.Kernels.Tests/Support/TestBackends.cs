@@ -59,7 +59,7 @@ public static class TestBackends
 
     /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
     public static bool IsEmulator(string name) =>
-        (name == Emulator && !OnDevice) || name == EmulatorWithTensorCores || (name.StartsWith(Cuda, StringComparison.Ordinal) && CudaLibrary == "cuda_emulated");
+        name == EmulatorWithTensorCores || (name == Emulator && !OnDevice) || (name.StartsWith(Cuda, StringComparison.Ordinal) && CudaLibrary == "cuda_emulated");
 
     private static string? CudaLibrary => Environment.GetEnvironmentVariable(CudaVariable) switch
     {
@@ -68,6 +68,9 @@ public static class TestBackends
         "device" => "cuda",
         string other => throw new InvalidOperationException($"{CudaVariable} is '{other}'; it may be emulated or device"),
     };
+
+    /// <summary>Whether a backend's kernels run on a device of this machine, with as many threads as it takes.</summary>
+    public static bool IsGpu(string name) => name == Emulator && OnDevice;
 
     private static bool OnDevice => Environment.GetEnvironmentVariable(DeviceVariable) switch
     {
