@@ -61,7 +61,7 @@ internal readonly struct ListedTokens(ArrayView<float> logits, ArrayView<int> li
     {
         id = (_list[place / LogSoftmaxIlgpu.Block] * LogSoftmaxIlgpu.Block) + DeviceMath.Modulo(place, LogSoftmaxIlgpu.Block);
         logit = id < _logits.IntLength ? _logits[id] / _temperature : float.NaN;
-        return logit >= Least;
+        return !float.IsNaN(logit) && logit >= Least;
     }
 }
 
@@ -291,7 +291,8 @@ internal static class SamplingFilterKernels
         for (int block = Group.IdxX; block < maxima.IntLength; block += Group.DimX)
         {
             // The total of a block with a broken logit is no number.
-            if (maxima[block] < bound && totals[block] > 0) weight += (long)(totals[block] * DeviceMath.Exp(maxima[block] - maximum) * TokenWeights.One);
+            float total = totals[block];
+            if (maxima[block] < bound && !float.IsNaN(total) && total > 0) weight += (long)(total * DeviceMath.Exp(maxima[block] - maximum) * TokenWeights.One);
         }
 
         return weight;
