@@ -254,9 +254,9 @@ template <class T> ChunkArguments chunk_arguments(int64_t vocabulary, float temp
             nullptr};
 }
 
-template <class T> int64_t policy_loss_scratch(int64_t rows, int64_t, int64_t vocabulary) {
+template <class T> int64_t scratch_bytes(int64_t rows, int64_t vocabulary, int64_t store_bytes) {
     ChunkArguments a = chunk_arguments<T>(vocabulary, 1.0f);
-    return lay_out<T>(a, most_rows<T>(rows, vocabulary, policy_store_bytes), nullptr);
+    return lay_out<T>(a, most_rows<T>(rows, vocabulary, store_bytes), nullptr);
 }
 
 template <class P>
@@ -323,11 +323,11 @@ void differentiate(const Runtime& runtime, const ChunkArguments& a, const Policy
     product(runtime, "PolicyLoss.hidden_gradient", hidden_gradient);
 }
 
-template <class T> void policy_loss(const Runtime& runtime, const PolicyArguments& p) {
+template <class T> void run_in_store(const Runtime& runtime, const PolicyArguments& p, int64_t store_bytes) {
     if (p.rows == 0) return;
     const bool learns = p.d_hidden != nullptr;
     const void* head = p.head != nullptr ? p.head : p.packed;
-    const int64_t most = most_rows<T>(p.rows, p.vocabulary, policy_store_bytes);
+    const int64_t most = most_rows<T>(p.rows, p.vocabulary, store_bytes);
     ChunkArguments a = chunk_arguments<T>(p.vocabulary, p.options.temperature);
     lay_out<T>(a, most, p.scratch);
     if (!learns) a.store = nullptr;
@@ -345,13 +345,33 @@ template <class T> void policy_loss(const Runtime& runtime, const PolicyArgument
     }
 }
 
+template <int32_t dtype> int64_t policy_loss_scratch(int64_t rows, int64_t, int64_t vocabulary) {
+    return policy_loss_scratch_bytes(dtype, rows, vocabulary, policy_store_bytes);
+}
+
+template <int32_t dtype> void policy_loss(const Runtime& runtime, const PolicyArguments& arguments) {
+    policy_loss_in_store(runtime, dtype, arguments, policy_store_bytes);
+}
+
 } // namespace
 
+int64_t policy_loss_scratch_bytes(int32_t dtype, int64_t rows, int64_t vocabulary, int64_t store_bytes) {
+    return dtype == LF_F32 ? scratch_bytes<float>(rows, vocabulary, store_bytes)
+                           : scratch_bytes<bf16>(rows, vocabulary, store_bytes);
+}
+
+void policy_loss_in_store(const Runtime& runtime, int32_t dtype, const PolicyArguments& arguments, int64_t store_bytes) {
+    if (dtype == LF_F32)
+        run_in_store<float>(runtime, arguments, store_bytes);
+    else
+        run_in_store<bf16>(runtime, arguments, store_bytes);
+}
+
 void add_policy_loss(Kernels& kernels) {
-    kernels.policy_loss_scratch[LF_F32] = policy_loss_scratch<float>;
-    kernels.policy_loss_scratch[LF_BF16] = policy_loss_scratch<bf16>;
-    kernels.policy_loss[LF_F32] = policy_loss<float>;
-    kernels.policy_loss[LF_BF16] = policy_loss<bf16>;
+    kernels.policy_loss_scratch[LF_F32] = policy_loss_scratch<LF_F32>;
+    kernels.policy_loss_scratch[LF_BF16] = policy_loss_scratch<LF_BF16>;
+    kernels.policy_loss[LF_F32] = policy_loss<LF_F32>;
+    kernels.policy_loss[LF_BF16] = policy_loss<LF_BF16>;
 }
 
 } // namespace luffy

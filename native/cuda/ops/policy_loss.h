@@ -45,6 +45,11 @@ constexpr int logit_pitch = vocabulary_block + 8;
 
 constexpr int differentiate_threads = 256;
 
+// What the table's functions call with policy_store_bytes; the dtype is that of hidden and head. How large the store is shows in
+// no bit.
+int64_t policy_loss_scratch_bytes(int32_t dtype, int64_t rows, int64_t vocabulary, int64_t store_bytes);
+void policy_loss_in_store(const Runtime& runtime, int32_t dtype, const PolicyArguments& arguments, int64_t store_bytes);
+
 } // namespace luffy
 
 #endif

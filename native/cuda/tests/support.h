@@ -66,6 +66,7 @@ template <class... P, class... A> cudaError_t launch(void (*kernel)(P...), dim3 
 inline float whole_number(size_t i) { return static_cast<float>(static_cast<int>(i * 2654435761u >> 7 & 15) - 8); }
 
 void matrix();
+void policy_loss();
 void threads();
 void memory();
 void hopper();

@@ -1,4 +1,5 @@
-// luffy_cuda_tests: the primitives of native/cuda/device against plain loops. Exit code 77 where there is no GPU.
+// luffy_cuda_tests: the primitives of native/cuda/device against plain loops, and what of the operations no test through their
+// table can see. Exit code 77 where there is no GPU.
 #include "support.h"
 
 #include <cstring>
@@ -18,6 +19,7 @@ int main() {
     test::memory();
     test::matrix();
     test::hopper();
+    test::policy_loss();
 #if defined(LUFFY_CUDA_EMULATION)
     test::emulation();
 #endif
