@@ -78,8 +78,11 @@ int32_t batch_invariant(lf_context*) { return 1; }
 
 int64_t workspace_bytes(lf_context* context) { return context->runtime.workspace_bytes * context->runtime.threads; }
 
-lf_status allocate(lf_context* context, void** memory, int64_t bytes) {
+int64_t free_bytes(lf_context*) { return -1; }
+
+lf_status allocate(lf_context* context, void** memory, int64_t bytes, int32_t on_host) {
     return guarded([&] {
+        if (on_host != 0) return fail(LF_UNSUPPORTED, "the CPU computes in the host's memory: nothing can be moved there");
         if (bytes < 0) return fail(LF_INVALID_ARGUMENT, "bytes must not be negative: " + std::to_string(bytes));
         *memory = allocate_zeroed(bytes);
         if (*memory == nullptr) return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of memory");
@@ -133,6 +136,7 @@ void add_context_functions(lf_kernels& t) {
     t.preferred_dtype = preferred_dtype;
     t.batch_invariant = batch_invariant;
     t.workspace_bytes = workspace_bytes;
+    t.free_bytes = free_bytes;
     t.allocate = allocate;
     t.release = release;
     t.upload = upload;

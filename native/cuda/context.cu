@@ -38,13 +38,13 @@ bool chooses_wgmma(const char* asked, int32_t compute_capability) {
 
 } // namespace
 
-CudaContext::CudaContext(const cudaDeviceProp& device, const char* products) : lf_context(cuda_kernels(), machine) {
+CudaContext::CudaContext(const cudaDeviceProp& device, const char* products, bool fast) : lf_context(cuda_kernels(), machine) {
     machine.multiprocessors = device.multiProcessorCount;
     machine.compute_capability = device.major * 10 + device.minor;
     machine.shared_memory_of_block = static_cast<int32_t>(device.sharedMemPerBlockOptin);
     machine.wgmma = chooses_wgmma(products, machine.compute_capability);
     machine.checks_launches = flag("LUFFY_CUDA_CHECK");
-    if (flag("LUFFY_CUDA_FAST")) blas = std::make_unique<Blas>();
+    if (fast || flag("LUFFY_CUDA_FAST")) blas = std::make_unique<Blas>();
     machine.blas = blas.get();
     check("stream", cudaStreamCreateWithFlags(&machine.stream, cudaStreamNonBlocking));
     void* workspace = nullptr;
@@ -64,7 +64,7 @@ CudaContext::CudaContext(const cudaDeviceProp& device, const char* products) : l
 CudaContext::~CudaContext() {
     if (machine.stream != nullptr) cudaStreamSynchronize(machine.stream);
     transfers.reset();
-    for (const auto& [address, bytes] : memory) cudaFree(const_cast<void*>(address));
+    for (const auto& [address, what] : memory) what.on_host ? cudaFreeHost(address) : cudaFree(address);
     if (machine.workspace != nullptr) cudaFree(machine.workspace);
     if (machine.stream != nullptr) cudaStreamDestroy(machine.stream);
 }

@@ -17,15 +17,20 @@ namespace luffy {
 const Kernels* cuda_kernels();
 
 struct CudaContext final : lf_context {
+    struct Memory {
+        int64_t bytes;
+        bool on_host;
+    };
+
     Runtime machine{};
     HostIntegers integers;
     std::unique_ptr<Transfers> transfers;
     std::unique_ptr<Blas> blas;
-    std::unordered_map<const void*, int64_t> memory; // sizes of what allocate() gave out
+    std::unordered_map<void*, Memory> memory; // what allocate() gave out
     std::string description;
 
     // `products` is mma, wgmma or null: the environment's choice, then the best that the device has.
-    CudaContext(const cudaDeviceProp& device, const char* products);
+    CudaContext(const cudaDeviceProp& device, const char* products, bool fast);
     ~CudaContext();
     CudaContext(const CudaContext&) = delete;
     CudaContext& operator=(const CudaContext&) = delete;

@@ -2,6 +2,8 @@
 #include "../common/api/api.h"
 #include "context.h"
 
+#include <cstring>
+
 namespace luffy {
 
 namespace {
@@ -14,6 +16,7 @@ lf_status create(lf_context** context, const lf_context_options* options) {
     return guarded([&] {
         if (context == nullptr) return fail(LF_INVALID_ARGUMENT, "context must not be null");
         *context = nullptr;
+        const lf_context_options o = options == nullptr ? lf_context_options{} : *options;
         int devices = 0;
         const cudaError_t found = cudaGetDeviceCount(&devices);
         if (found != cudaSuccess || devices == 0)
@@ -27,7 +30,7 @@ lf_status create(lf_context** context, const lf_context_options* options) {
             return unsupported(std::string(device.name) + " has compute capability " + std::to_string(device.major) + "." +
                                std::to_string(device.minor) + "; the kernels need 8.0 (Ampere) or later");
         }
-        *context = new CudaContext(device, options == nullptr ? nullptr : options->isa);
+        *context = new CudaContext(device, o.isa, o.fast != 0);
         return LF_OK;
     });
 }
@@ -47,21 +50,31 @@ int32_t batch_invariant(lf_context* context) { return own(context).machine.blas 
 
 int64_t workspace_bytes(lf_context* context) { return own(context).machine.workspace_bytes; }
 
-lf_status allocate(lf_context* context, void** memory, int64_t bytes) {
+// None where the driver no longer answers: whatever comes next will say why.
+int64_t free_bytes(lf_context*) {
+    size_t free = 0, total = 0;
+    return cudaMemGetInfo(&free, &total) == cudaSuccess ? static_cast<int64_t>(free) : 0;
+}
+
+lf_status allocate(lf_context* context, void** memory, int64_t bytes, int32_t on_host) {
     return guarded([&] {
         if (bytes < 0) return fail(LF_INVALID_ARGUMENT, "bytes must not be negative: " + std::to_string(bytes));
         const size_t size = static_cast<size_t>(bytes < 1 ? 1 : bytes);
-        const cudaError_t status = cudaMalloc(memory, size);
+        // Pinned memory has one address for the host and for kernels.
+        const cudaError_t status = on_host != 0 ? cudaMallocHost(memory, size) : cudaMalloc(memory, size);
         if (status == cudaErrorMemoryAllocation) {
             cudaGetLastError(); // it would be told again by the next launch
-            size_t free = 0, total = 0;
-            check("memory", cudaMemGetInfo(&free, &total));
-            return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of the GPU's memory: " + std::to_string(free) +
-                                              " of " + std::to_string(total) + " are free");
+            if (on_host != 0)
+                return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) + " bytes of memory that can be pinned");
+            return fail(LF_OUT_OF_MEMORY, "no " + std::to_string(bytes) +
+                                              " bytes of the GPU's memory: " + std::to_string(free_bytes(context)) + " are free");
         }
         check("allocate", status);
-        own(context).memory.emplace(*memory, bytes);
-        check("allocate", cudaMemsetAsync(*memory, 0, size, context->runtime.stream));
+        own(context).memory.emplace(*memory, CudaContext::Memory{bytes, on_host != 0});
+        if (on_host != 0)
+            std::memset(*memory, 0, size);
+        else
+            check("allocate", cudaMemsetAsync(*memory, 0, size, context->runtime.stream));
         return LF_OK;
     });
 }
@@ -72,9 +85,10 @@ lf_status release(lf_context* context, void* memory) {
         const auto found = c.memory.find(memory);
         if (found == c.memory.end()) return fail(LF_INVALID_ARGUMENT, "the memory was not allocated from this context");
         check("release", cudaStreamSynchronize(c.machine.stream));
-        c.integers.forget(memory, found->second);
+        c.integers.forget(memory, found->second.bytes);
+        const bool on_host = found->second.on_host;
         c.memory.erase(found);
-        check("release", cudaFree(memory));
+        check("release", on_host ? cudaFreeHost(memory) : cudaFree(memory));
         return LF_OK;
     });
 }
@@ -120,6 +134,7 @@ void add_context_functions(lf_kernels& t) {
     t.preferred_dtype = preferred_dtype;
     t.batch_invariant = batch_invariant;
     t.workspace_bytes = workspace_bytes;
+    t.free_bytes = free_bytes;
     t.allocate = allocate;
     t.release = release;
     t.upload = upload;

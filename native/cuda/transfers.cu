@@ -33,8 +33,8 @@ void Transfers::upload(void* device, const void* host, int64_t bytes) {
         const int64_t room = half_bytes - used, part = bytes - done < room ? bytes - done : room;
         char* staged = halves[current].memory + used;
         memcpy(staged, static_cast<const char*>(host) + done, static_cast<size_t>(part));
-        check("upload", cudaMemcpyAsync(static_cast<char*>(device) + done, staged, static_cast<size_t>(part),
-                                        cudaMemcpyHostToDevice, stream));
+        check("upload",
+              cudaMemcpyAsync(static_cast<char*>(device) + done, staged, static_cast<size_t>(part), cudaMemcpyDefault, stream));
         done += part;
         used += (part + 63) / 64 * 64; // half_bytes is a multiple
     }
@@ -48,7 +48,7 @@ void Transfers::download(void* host, const void* device, int64_t bytes) {
         const int64_t part = bytes - from < half_bytes ? bytes - from : half_bytes;
         const Half& half = halves[from / half_bytes % 2];
         check("download", cudaMemcpyAsync(half.memory, static_cast<const char*>(device) + from, static_cast<size_t>(part),
-                                          cudaMemcpyDeviceToHost, stream));
+                                          cudaMemcpyDefault, stream));
         check("download", cudaEventRecord(half.free, stream));
         return part;
     };

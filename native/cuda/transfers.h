@@ -1,4 +1,5 @@
-// Transfers between host and device through pinned memory: uploads return before they are done, in the order of the stream.
+// Transfers between host and device through pinned memory: uploads return before they are done, in the order of the stream. A
+// tensor may lie in pinned memory itself, so that the driver is left to see which way a copy goes.
 #ifndef LUFFY_CUDA_TRANSFERS_H
 #define LUFFY_CUDA_TRANSFERS_H
 

@@ -13,12 +13,13 @@ public static class EngineBackend
     /// <param name="name">auto, or the one that must be used.</param>
     /// <param name="threads">0 means one for each core.</param>
     /// <param name="allowEmulator">Whether ilgpu may be its emulator where there is no GPU.</param>
+    /// <param name="fast">Whether cuda may give batch invariance up.</param>
     /// <exception cref="LuffyException">It is unknown or does not work here.</exception>
-    public static IBackend Open(string name, int threads, bool allowEmulator)
+    public static IBackend Open(string name, int threads, bool allowEmulator, bool fast = false)
     {
         try
         {
-            return Backends.Create(new BackendOptions { Name = name, Threads = threads, AllowEmulator = allowEmulator });
+            return Backends.Create(new BackendOptions { Name = name, Threads = threads, AllowEmulator = allowEmulator, Fast = fast });
         }
         catch (LuffyKernelException e)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Luffy.Kernels;
 
 namespace Luffy.Engine;
 
@@ -29,8 +30,26 @@ public static class ProcessMemory
     public static void ReturnGarbage() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
 
     /// <summary>Refuses a plan that the machine has no memory for, before anything is allocated.</summary>
-    /// <exception cref="LuffyException">There is not that much.</exception>
-    public static void RequireAvailable(long bytes)
+    /// <param name="backend">Tells whether its device has memory of its own.</param>
+    /// <param name="bytes">All that is needed.</param>
+    /// <param name="offloadedBytes">What of it lies on the host all the same.</param>
+    /// <exception cref="LuffyException">There is not that much, or nothing can be moved to the host.</exception>
+    public static void RequireAvailable(IBackend backend, long bytes, long offloadedBytes = 0)
+    {
+        if (backend.FreeDeviceBytes is { } free)
+        {
+            RequireOnHost(offloadedBytes);
+            if (bytes - offloadedBytes <= free) return;
+            throw new LuffyException(string.Create(CultureInfo.InvariantCulture,
+                $"the run needs {(bytes - offloadedBytes) / 1e9:0.0} GB of the GPU's memory and only {free / 1e9:0.0} GB are free; lower tokens_per_micro_batch, rollout_batch_size or max_completion_length, or set a smaller kv_cache_tokens, gradient_checkpointing: true or offload_optimizer: true"));
+        }
+
+        if (offloadedBytes > 0)
+            throw LuffyException.Usage($"offload_optimizer is for a GPU with memory of its own that reaches the host's, which backend {backend.Name} is not; set offload_optimizer: false, or backend: cuda");
+        RequireOnHost(bytes);
+    }
+
+    private static void RequireOnHost(long bytes)
     {
         if (AvailableBytes() is { } available && bytes > available)
         {

@@ -91,6 +91,10 @@ public sealed class BackendsTests
     }
 
     [Test]
+    public void The_fast_mode_is_for_cuda_asked_for_by_name([Values(null, "auto", "cpu", "reference", "ilgpu")] string? name) => Assert.That(
+        () => Backends.Create(new() { Name = name, Fast = true }), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("--backend cuda"));
+
+    [Test]
     public void A_forced_cpu_without_its_library_says_where_it_looked()
     {
         string empty = Path.Combine(TestContext.CurrentContext.WorkDirectory, "no-library-here");

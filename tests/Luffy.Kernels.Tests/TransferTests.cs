@@ -26,6 +26,27 @@ public sealed class TransferTests(string backend) : OperationTests(backend, DTyp
         Assert.That(Lab.ReadInts(ids), Has.All.Zero);
     }
 
+    [Test]
+    public void A_device_with_memory_of_its_own_computes_in_the_hosts_too_and_others_say_so()
+    {
+        if (Backend.FreeDeviceBytes is null)
+        {
+            Assert.That(() => Backend.Allocate("moments", 64, MemoryPlace.Host), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("host"));
+            return;
+        }
+
+        Assert.That(Backend.FreeDeviceBytes, Is.Positive);
+        float[] values = Inputs.Normal(2, DType.F32, 37);
+        using DeviceBuffer near = Backend.Allocate("near", 37 * 4), far = Backend.Allocate("far", 37 * 4, MemoryPlace.Host);
+        Tensor onDevice = near.View(DType.F32), onHost = far.View(DType.F32);
+        Assert.That(Lab.Read(onHost), Has.All.Zero);
+        Backend.Upload<float>(onHost, values);
+        Backend.Copy(onDevice, onHost);
+        Assert.That(Lab.Read(onDevice), Is.EqualTo(values));
+        Backend.Zero(onHost);
+        Assert.That(Lab.Read(onHost), Has.All.Zero);
+    }
+
     [TestCase(1), TestCase(17), TestCase(64), TestCase(1003)]
     public void Copy_converts_and_rounds_to_nearest_even(int n)
     {

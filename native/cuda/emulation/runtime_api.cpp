@@ -240,7 +240,8 @@ cudaError_t cudaMemcpy(void* to, const void* from, size_t bytes, cudaMemcpyKind 
 cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
     if (bytes == 0) return cudaSuccess;
     const DeviceAccess access;
-    if (place_of(memory, bytes) != Place::device) return answer(cudaErrorInvalidValue);
+    const Place place = place_of(memory, bytes);
+    if (place != Place::device && place != Place::pinned) return answer(cudaErrorInvalidValue);
     memset(memory, value, bytes);
     return cudaSuccess;
 }

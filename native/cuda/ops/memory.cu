@@ -40,7 +40,7 @@ template <class To, class From> void convert(const Runtime& runtime, void* desti
 void copy_bytes(const Runtime& runtime, void* destination, const void* source, int64_t bytes) {
     if (bytes == 0) return;
     runtime.integers->forget(destination, bytes);
-    check("copy", cudaMemcpyAsync(destination, source, static_cast<size_t>(bytes), cudaMemcpyDeviceToDevice, runtime.stream));
+    check("copy", cudaMemcpyAsync(destination, source, static_cast<size_t>(bytes), cudaMemcpyDefault, runtime.stream));
 }
 
 template <class T> void copy_elements(const Runtime& runtime, void* destination, const void* source, int64_t n) {

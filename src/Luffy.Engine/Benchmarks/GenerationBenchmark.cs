@@ -52,12 +52,12 @@ public static class GenerationBenchmark
         public Run(BenchmarkSize size, int batch, int prompt, int fresh, BenchmarkOptions options)
         {
             (_size, _fresh) = (size, fresh);
-            _backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator);
+            _backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator, options.Model.Fast);
             DType = options.Model.Dtype.Resolve(_backend);
             Layout = new ParameterLayout(size.Architecture);
             var plan = new RolloutPlan(batch, prompt, fresh);
             ActivationPlan activations = plan.Activations(_backend, size.Architecture, DType);
-            ProcessMemory.RequireAvailable(ParameterSet.Plan(_backend, Layout, DType, ParameterUse.Inference).Sum(c => c.Bytes) + activations.Bytes +
+            ProcessMemory.RequireAvailable(_backend, ParameterSet.Plan(_backend, Layout, DType, ParameterUse.Inference).Sum(c => c.Bytes) + activations.Bytes +
                 KvCache.Bytes(_backend, size.Architecture, DType, plan.CachePages));
             var random = new RandomModel(1);
             _model = new TransformerModel(_backend, size.Architecture, prompt + fresh);

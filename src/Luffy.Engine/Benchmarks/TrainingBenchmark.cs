@@ -21,7 +21,7 @@ public static class TrainingBenchmark
     /// <exception cref="LuffyException">The backend is not to be had, or the memory is not there.</exception>
     public static BenchmarkReport Run(BenchmarkSize size, int tokensPerMicroBatch, GradientStorage gradients, BenchmarkOptions options)
     {
-        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator, options.Model.Fast);
         DType dtype = options.Model.Dtype.Resolve(backend);
         var layout = new ParameterLayout(size.Architecture);
         var random = new RandomModel(1);
@@ -38,7 +38,7 @@ public static class TrainingBenchmark
             Recompute = options.Model.GradientCheckpointing,
             LossScratchElsewhere = ParameterSet.FreeUntilBackwardBytes(layout, gradientDType),
         });
-        ProcessMemory.RequireAvailable(ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, gradientDType).Sum(c => c.Bytes) + plan.Bytes);
+        ProcessMemory.RequireAvailable(backend, ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, gradientDType).Sum(c => c.Bytes) + plan.Bytes);
 
         using var model = new TransformerModel(backend, size.Architecture, size.Length + 1);
         using var parameters = new ParameterSet(backend, layout, dtype, ParameterUse.Training, gradientDType);

@@ -19,6 +19,12 @@ public sealed record ModelOptions
     /// <summary>With backend ilgpu and no GPU: compute on an emulator of one, a thousand times slower than the cpu backend. For tests.</summary>
     public bool AllowEmulator { get; init; }
 
+    /// <summary>
+    /// With backend cuda: multiply by NVIDIA's library (cuBLASLt), which is faster. A token's log-prob then depends on what it is computed beside, so that
+    /// the log-probs of what was sampled are computed once more before training.
+    /// </summary>
+    public bool Fast { get; init; }
+
     /// <summary>Recompute activations in the backward pass instead of keeping them: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
 }

@@ -60,6 +60,12 @@ public sealed record OptimizerOptions
     /// </summary>
     public GradientStorage GradientDtype { get; init; }
 
+    /// <summary>
+    /// Keeps the optimiser's moments in the host's memory, where a GPU reaches them across the bus: 8 bytes a parameter less of the GPU's memory, and
+    /// an update that takes as long as the bus needs for 16 bytes a parameter. For the cuda backend.
+    /// </summary>
+    public bool OffloadOptimizer { get; init; }
+
     /// <summary>Most tokens of one forward and backward pass. Changes speed and memory, never the update.</summary>
     [Bounds(Minimum = 1)]
     public int TokensPerMicroBatch { get; init; } = 16384;

@@ -74,7 +74,7 @@ public static class EvaluationRun
         (IReadOnlyList<TokenizedPrompt> prompts, DatasetReport report) = validator.Validate(Examples(options, builtIn));
         foreach (string line in report.Lines().Skip(1)) console.Warn(line);
 
-        using IBackend backend = EngineBackend.Open(model.Backend, model.Threads, model.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(model.Backend, model.Threads, model.AllowEmulator, model.Fast);
         DType dtype = model.Dtype.Resolve(backend, directory);
         int longest = prompts.Max(p => p.PromptIds.Length);
         using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + maxNewTokens, chatTemplate: options.Data.ChatTemplate);

@@ -30,7 +30,7 @@ public static class SequenceScoring
             longest = Math.Max(longest, length);
         }
 
-        using IBackend backend = EngineBackend.Open(options.Backend, options.Threads, options.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(options.Backend, options.Threads, options.AllowEmulator, options.Fast);
         DType dtype = options.Dtype.Resolve(backend, directory);
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest, withTokenizer: false);
         int tokens = Math.Max(longest, 2048);

@@ -45,13 +45,14 @@ public sealed class LanguageModel : IDisposable
     /// <param name="withTokenizer">False where only ids matter; the tokenizer's files may then be missing.</param>
     /// <param name="chatTemplate">Jinja or a path, instead of the template that the directory brings.</param>
     /// <param name="gradientDType">Storage of the gradients of the layers' matrices.</param>
+    /// <param name="moments">Where the optimiser's moments lie.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
-        string? chatTemplate = null, DType gradientDType = DType.F32)
+        string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device)
     {
         TransformerConfig config = TransformerConfig.Load(directory);
         BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
-        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType);
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments);
         try
         {
             ModelWeights.Load(model.Parameters, directory);
@@ -66,12 +67,12 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
     public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
-        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32)
+        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device)
     {
         var model = new TransformerModel(backend, config, maxLength);
         try
         {
-            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType), tokenizer, chatTemplate);
+            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType, moments), tokenizer, chatTemplate);
         }
         catch
         {

@@ -32,7 +32,9 @@ public sealed partial class ParameterSet : IDisposable
     /// <param name="dtype">Storage of the weights.</param>
     /// <param name="use">Whether they will be trained.</param>
     /// <param name="gradientDType">Storage of the gradients of the layers' matrices; all other gradients are F32.</param>
-    public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use, DType gradientDType = DType.F32)
+    /// <param name="moments">Where Adam's moments lie, which one update in a step touches.</param>
+    public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use, DType gradientDType = DType.F32,
+        MemoryPlace moments = MemoryPlace.Device)
     {
         (_backend, Layout, DType, Use, GradientDType) = (backend, layout, dtype, use, gradientDType);
         _packed = [.. layout.Matrices];
@@ -52,8 +54,8 @@ public sealed partial class ParameterSet : IDisposable
         if (rounded > 0) _roundedGradients = backend.Allocate("rounded gradients", rounded);
         // In f32 the weights are their own master copy.
         if (dtype != DType.F32) _remainders = backend.Allocate("master remainders", layout.Length * 2);
-        _m = backend.Allocate("first moments", layout.Length * 4);
-        _v = backend.Allocate("second moments", layout.Length * 4);
+        _m = backend.Allocate("first moments", layout.Length * 4, moments);
+        _v = backend.Allocate("second moments", layout.Length * 4, moments);
     }
 
     /// <summary>Offsets.</summary>
@@ -100,7 +102,7 @@ public sealed partial class ParameterSet : IDisposable
             if (dtype != DType.F32) plan.Add(("master remainders", n * 2));
             (long whole, long rounded) = GradientBytes(layout, gradientDType, []);
             plan.Add(("gradients", whole + rounded));
-            plan.Add(("optimizer moments", n * 8));
+            plan.Add((MomentsCategory, n * 8));
         }
 
         return plan;
@@ -143,6 +145,9 @@ public sealed partial class ParameterSet : IDisposable
     {
         foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _roundedGradients, _m, _v }) buffer?.Dispose();
     }
+
+    /// <summary>What <see cref="Plan"/> calls the optimiser's moments.</summary>
+    public const string MomentsCategory = "optimizer moments";
 
     private const string Untrained = "these parameters were made for inference";
 

@@ -30,7 +30,7 @@ public static class BatchReplay
         if (rows.Count == 0) throw new LuffyException($"{batch}: holds no rows; expected at least one JSON object");
         int longest = rows.Max(r => r.Ids.Length);
 
-        using IBackend backend = EngineBackend.Open(options.Backend, options.Threads, options.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(options.Backend, options.Threads, options.AllowEmulator, options.Fast);
         DType dtype = options.Dtype.Resolve(backend, directory);
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, longest, withTokenizer: false);
         int tokens = Math.Max(longest, Math.Min(config.TokensPerMicroBatch, rows.Sum(r => r.InputTokens)));

@@ -40,6 +40,7 @@ public sealed class MemoryPlan
                 "raise mini_batches, or choose gradient_dtype: f32");
         }
 
+        MomentsPlace = config.Optimizer.OffloadOptimizer ? MemoryPlace.Host : MemoryPlace.Device;
         IReadOnlyList<(string Category, long Bytes)> parameters = ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, GradientDType);
         Training = new ActivationPlan(backend, architecture, dtype, new ActivationShape
         {
@@ -70,6 +71,9 @@ public sealed class MemoryPlan
     /// <summary>Storage of the gradients of the layers' matrices.</summary>
     public DType GradientDType { get; }
 
+    /// <summary>Where the optimiser's moments lie.</summary>
+    public MemoryPlace MomentsPlace { get; }
+
     /// <summary>Activations of an update.</summary>
     public ActivationPlan Training { get; }
 
@@ -81,6 +85,9 @@ public sealed class MemoryPlan
 
     /// <summary>All of it.</summary>
     public long Bytes => Categories.Sum(c => c.Bytes);
+
+    /// <summary>What of it lies on the host although the device has memory of its own.</summary>
+    public long OffloadedBytes => MomentsPlace == MemoryPlace.Host ? Categories.Where(c => c.Category == ParameterSet.MomentsCategory).Sum(c => c.Bytes) : 0;
 
     /// <summary>One line for people.</summary>
     public override string ToString() =>

@@ -29,7 +29,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
     {
         // What the runtime itself takes is there before anything of ours.
         long runtimeBytes = ProcessMemory.ResidentBytes;
-        using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads, config.Model.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads, config.Model.AllowEmulator, config.Model.Fast);
         EngineBackend.WarnWhenSlow(backend, config.Model.Backend, console);
         DType dtype = config.Model.Dtype.Resolve(backend);
         string directory = BuiltInModel.Resolve(config.Model.ModelNameOrPath);
@@ -42,10 +42,10 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
         console.Say($"{config.Method.ToString().ToLowerInvariant()} on {directory}, {dtype.Name()}, {backend.Description}");
         console.Say($"memory plan {MemoryPlan.Megabytes(planned)}: runtime and data {MemoryPlan.Megabytes(planned - plan.Bytes)}, buffers {plan}");
-        ProcessMemory.RequireAvailable(plan.Bytes);
+        ProcessMemory.RequireAvailable(backend, plan.Bytes, plan.OffloadedBytes);
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
-            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType);
+            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace);
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
         using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
         using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);

@@ -65,7 +65,7 @@ public static class TextGenerator
         if (prompt.Length == 0) throw LuffyException.Usage("the prompt is empty; give at least one character");
         int length = prompt.Length + options.MaxNewTokens;
 
-        using IBackend backend = EngineBackend.Open(model.Backend, model.Threads, model.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(model.Backend, model.Threads, model.AllowEmulator, model.Fast);
         DType dtype = model.Dtype.Resolve(backend, directory);
         using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, length, withTokenizer: false);
         var plan = new RolloutPlan(Math.Min(options.Samples, 64), prompt.Length, options.MaxNewTokens);

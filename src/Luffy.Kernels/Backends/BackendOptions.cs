@@ -18,4 +18,7 @@ public sealed record BackendOptions
 
     /// <summary>Whether <c>ilgpu</c>, asked for by name, may be an emulator of a GPU on the CPU where there is no GPU.</summary>
     public bool AllowEmulator { get; init; }
+
+    /// <summary>Whether <c>cuda</c>, asked for by name, may multiply by NVIDIA's library, which is faster but not batch-invariant.</summary>
+    public bool Fast { get; init; }
 }

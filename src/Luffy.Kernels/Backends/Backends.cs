@@ -42,9 +42,12 @@ public static class Backends
         if (options.AllowEmulator && name != "ilgpu")
             throw new LuffyKernelException(Operation, "--allow-emulator is for --backend ilgpu: no other backend has an emulator, and auto never chooses one");
 
+        if (options.Fast && name != "cuda")
+            throw new LuffyKernelException(Operation, "--fast is for --backend cuda: other backends have one mode, which is batch-invariant");
+
         // Instructions that were asked for exist in one backend only: to go on to another would be the silent fallback that nobody wants.
         name ??= isa is null ? null : "cpu";
-        if (name is not null) return Open(name, isa, options.Threads, asked: true, options.AllowEmulator);
+        if (name is not null) return Open(name, isa, options.Threads, asked: true, options.AllowEmulator, options.Fast);
         List<string> reasons = [];
         foreach (string candidate in Names)
         {
@@ -78,10 +81,10 @@ public static class Backends
         }
     }
 
-    private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator) => name switch
+    private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator, bool fast = false) => name switch
     {
         "ilgpu" => new IlgpuBackend(asked, allowEmulator, threads),
-        "cuda" => new NativeBackend("cuda"),
+        "cuda" => new NativeBackend("cuda", fast: fast),
         "cpu" => new NativeBackend("cpu", isa, threads),
         "reference" => new ReferenceBackend(),
         _ => throw new LuffyKernelException($"backend '{name}'", "not part of this build"),

@@ -54,8 +54,15 @@ public interface IBackend : IDisposable
     /// <inheritdoc cref="IAdamW"/>
     IAdamW AdamW { get; }
 
+    /// <summary>Bytes of the device's own memory that are free now; null where it computes in the host's, or does not tell.</summary>
+    long? FreeDeviceBytes { get; }
+
     /// <summary>Allocates zeroed memory of this backend. Only at start-up: nothing allocates while training.</summary>
-    DeviceBuffer Allocate(string name, long bytes);
+    /// <param name="name">For messages.</param>
+    /// <param name="bytes">Size.</param>
+    /// <param name="place">Where: what is rarely touched may lie on the host, if this device has memory of its own and reaches the host's too.</param>
+    /// <exception cref="LuffyKernelException">There is not that much, or not in that place.</exception>
+    DeviceBuffer Allocate(string name, long bytes, MemoryPlace place = MemoryPlace.Device);
 
     /// <summary>Sets every byte to zero.</summary>
     void Zero(in Tensor tensor);

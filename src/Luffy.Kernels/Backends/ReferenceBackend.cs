@@ -56,7 +56,12 @@ public sealed class ReferenceBackend : IBackend
     public IAdamW AdamW { get; } = new AdamWReference();
 
     /// <inheritdoc/>
-    public DeviceBuffer Allocate(string name, long bytes) => new HostBuffer(name, bytes);
+    public long? FreeDeviceBytes => null;
+
+    /// <inheritdoc/>
+    public DeviceBuffer Allocate(string name, long bytes, MemoryPlace place = MemoryPlace.Device) => place == MemoryPlace.Device
+        ? new HostBuffer(name, bytes)
+        : throw new LuffyKernelException($"Allocate '{name}'", "the reference computes in the host's memory: nothing can be moved there");
 
     /// <inheritdoc/>
     public void Zero(in Tensor tensor)

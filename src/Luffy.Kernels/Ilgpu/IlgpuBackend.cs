@@ -101,7 +101,12 @@ public sealed class IlgpuBackend : IBackend
     public IAdamW AdamW { get; }
 
     /// <inheritdoc/>
-    public DeviceBuffer Allocate(string name, long bytes) => new IlgpuBuffer(_context, name, bytes);
+    public long? FreeDeviceBytes => null;
+
+    /// <inheritdoc/>
+    public DeviceBuffer Allocate(string name, long bytes, MemoryPlace place = MemoryPlace.Device) => place == MemoryPlace.Device
+        ? new IlgpuBuffer(_context, name, bytes)
+        : throw new LuffyKernelException($"Allocate '{name}'", "ILGPU's kernels do not reach the host's memory; only the cuda backend can keep something there");
 
     /// <inheritdoc/>
     public void Zero(in Tensor tensor) => _context.Zero(tensor);

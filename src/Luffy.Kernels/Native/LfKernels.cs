@@ -21,7 +21,8 @@ internal unsafe struct LfKernels
     public delegate* unmanaged[Cdecl]<nint, int> PreferredDtype;
     public delegate* unmanaged[Cdecl]<nint, int> BatchInvariant;
     public delegate* unmanaged[Cdecl]<nint, long> WorkspaceBytes;
-    public delegate* unmanaged[Cdecl]<nint, nint*, long, int> Allocate;
+    public delegate* unmanaged[Cdecl]<nint, long> FreeBytes;
+    public delegate* unmanaged[Cdecl]<nint, nint*, long, int, int> Allocate;
     public delegate* unmanaged[Cdecl]<nint, nint, int> Release;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, nint, int> Upload;
     public delegate* unmanaged[Cdecl]<nint, nint, LfTensor*, int> Download;

@@ -12,12 +12,13 @@ public sealed unsafe class NativeBackend : IBackend
     /// <param name="name">cpu or cuda.</param>
     /// <param name="isa">Instructions to use (of cuda: mma or wgmma, for products), or null for the best that the machine has.</param>
     /// <param name="threads">Worker threads; 0 for one for each available core.</param>
+    /// <param name="fast">Gives batch invariance up where the library is faster without.</param>
     /// <exception cref="LuffyKernelException">The library is missing or cannot run here; the message says why.</exception>
-    public NativeBackend(string name, string? isa = null, int threads = 0)
+    public NativeBackend(string name, string? isa = null, int threads = 0, bool fast = false)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
         Name = name;
-        _context = new NativeContext(name, isa, threads);
+        _context = new NativeContext(name, isa, threads, fast);
         Embedding = new NativeEmbedding(_context);
         Linear = new NativeLinear(_context);
         RmsNorm = new NativeRmsNorm(_context);
@@ -79,7 +80,10 @@ public sealed unsafe class NativeBackend : IBackend
     public IAdamW AdamW { get; }
 
     /// <inheritdoc/>
-    public DeviceBuffer Allocate(string name, long bytes) => new NativeBuffer(_context, name, bytes);
+    public DeviceBuffer Allocate(string name, long bytes, MemoryPlace place = MemoryPlace.Device) => new NativeBuffer(_context, name, bytes, place);
+
+    /// <inheritdoc/>
+    public long? FreeDeviceBytes => _context.Table->FreeBytes(_context.Handle) is >= 0 and var bytes ? bytes : null;
 
     /// <inheritdoc/>
     public void Zero(in Tensor tensor)

@@ -1,9 +1,9 @@
 namespace Luffy.Kernels.Native;
 
 /// <summary>Memory of a native backend, on the host or on a device: only the backend touches what is in it.</summary>
-internal sealed class NativeBuffer(NativeContext context, string name, long bytes) : DeviceBuffer(name, bytes)
+internal sealed class NativeBuffer(NativeContext context, string name, long bytes, MemoryPlace place) : DeviceBuffer(name, bytes)
 {
-    private nint _memory = context.Allocate(name, bytes);
+    private nint _memory = context.Allocate(name, bytes, place);
 
     /// <summary>Whose memory it is.</summary>
     public NativeContext Context { get; } = context;

@@ -14,7 +14,7 @@ internal sealed unsafe class NativeContext : IDisposable
 
     /// <summary>Loads the library (once a process: the system counts) and makes a context.</summary>
     /// <exception cref="LuffyKernelException">The library is missing, speaks another version, or refuses the ISA or the machine.</exception>
-    public NativeContext(string name, string? isa, int threads)
+    public NativeContext(string name, string? isa, int threads, bool fast)
     {
         Operation = $"backend '{name}'";
         nint library = NativeLibraryLoader.Load(name);
@@ -27,7 +27,7 @@ internal sealed unsafe class NativeContext : IDisposable
                 $"{LfKernels.SupportedAbiVersion} of the interface with a table of {sizeof(LfKernels)} bytes; rebuild it with ./luffy");
         }
 
-        LfContextOptions options = new() { Threads = threads, Isa = Marshal.StringToCoTaskMemUTF8(isa) };
+        LfContextOptions options = new() { Threads = threads, Fast = fast ? 1 : 0, Isa = Marshal.StringToCoTaskMemUTF8(isa) };
         nint context = 0;
         int status = _table->Create(&context, &options);
         Marshal.FreeCoTaskMem(options.Isa);
@@ -89,13 +89,13 @@ internal sealed unsafe class NativeContext : IDisposable
         : new LfTensor { D0 = weight.N, D1 = weight.K, D2 = 1, D3 = 1, DType = (int)weight.DType };
 
     /// <summary>Zeroed memory.</summary>
-    /// <exception cref="LuffyKernelException">There is not that much.</exception>
-    public nint Allocate(string name, long bytes)
+    /// <exception cref="LuffyKernelException">There is not that much, or the device has no memory but the host's.</exception>
+    public nint Allocate(string name, long bytes, MemoryPlace place)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(bytes);
         nint memory = 0;
         // A tensor without elements still needs an address: data == NULL means absent.
-        Check($"Allocate '{name}'", _table->Allocate(Handle, &memory, Math.Max(bytes, 64)));
+        Check($"Allocate '{name}'", _table->Allocate(Handle, &memory, Math.Max(bytes, 64), place == MemoryPlace.Host ? 1 : 0));
         _memory.Add(memory);
         return memory;
     }

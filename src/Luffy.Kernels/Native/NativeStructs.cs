@@ -17,7 +17,7 @@ internal struct LfTensor
 internal struct LfContextOptions
 {
     public int Threads;
-    public int Reserved;
+    public int Fast;
     public nint Isa;
 }
 

@@ -104,6 +104,10 @@ public sealed class TrainingRunTests
         () => Execute("refused", ["dtype=bf16", "gradient_dtype=bf16", setting]), Throws.TypeOf<LuffyException>().With.Message.Contains(named));
 
     [Test]
+    public void Moments_are_moved_to_the_host_only_from_a_device_with_memory_of_its_own() => Assert.That(
+        () => Execute("refused", ["offload_optimizer=true"]), Throws.TypeOf<LuffyException>().With.Message.Contains("offload_optimizer").And.Message.Contains("cuda"));
+
+    [Test]
     public void A_run_on_the_emulated_gpu_equals_one_on_the_reference()
     {
         string[] settings = ["max_steps=2", "prompts_per_step=1", "num_generations=3", "max_completion_length=48", "save_steps=2"];

@@ -77,10 +77,12 @@ public sealed class AllocationTests
         public ISampling Sampling => inner.Sampling;
         public IAdamW AdamW => inner.AdamW;
 
-        public DeviceBuffer Allocate(string name, long bytes)
+        public long? FreeDeviceBytes => inner.FreeDeviceBytes;
+
+        public DeviceBuffer Allocate(string name, long bytes, MemoryPlace place = MemoryPlace.Device)
         {
             Allocations++;
-            return inner.Allocate(name, bytes);
+            return inner.Allocate(name, bytes, place);
         }
 
         public void Zero(in Tensor tensor) => inner.Zero(tensor);

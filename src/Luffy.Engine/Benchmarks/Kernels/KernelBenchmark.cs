@@ -59,7 +59,7 @@ public sealed record KernelBenchmark
         KernelCase[] cases = [.. dtypes.SelectMany(d => Cases(d, tokens)).Where(c => c.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Length == 0)
             throw LuffyException.Usage($"no kernel has a name that holds '{filter}'; names are like '{LinearCases.All(DType.F32).First().Name}'");
-        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator);
+        using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator, options.Model.Fast);
         return new KernelBenchmark
         {
             Backend = backend.Name,
