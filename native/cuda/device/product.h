@@ -35,6 +35,11 @@
 //                                   tile[i·pitch + j] = the sums as f32, then synchronize(): for epilogues that need whole rows.
 //                                   A pitch of P::columns + 4 spreads rows over the banks. `tile` must not lie in the first
 //                                   P::shared_bytes, which the next run() may already be filling.
+//     product.for_each_strip(sums, [&](int i, int j, const float* strip) { … })
+//                                   bf16's products alone: the sums of the warp, P::strip_rows × P::strip_columns at a time, as
+//                                   strip[row · P::strip_pitch + column] in the warp's own piece of shared memory, for all of its
+//                                   lanes to read: tile element (i, j) is the first. The kernel is given P::strip_bytes more than
+//                                   P::shared_bytes. By all threads that compute, at the end of a kernel's tile.
 //
 // How a kernel that needs whole rows (the loss) uses it; several column tiles of one row tile, one after another:
 //
@@ -109,6 +114,21 @@ LF_DEVICE TilePlace tile_place(int tile, int row_tiles, int column_tiles) {
     const int height = row_tiles - first < tile_band ? row_tiles - first : tile_band;
     const int inside = tile - first * column_tiles;
     return {first + inside % height, inside / height};
+}
+
+// A warp's fragments of 16 rows by Columns, four sums of 8 columns at a time in the layout of mma_bf16, to shared memory. What
+// was there before has been read when this writes, and the lanes see all of it when it returns.
+template <int Columns, int Pitch> LF_DEVICE void put_strip(float* strip, const float* fragments) {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    __syncwarp();
+#pragma unroll
+    for (int j = 0; j < Columns / 8; j++)
+#pragma unroll
+        for (int half = 0; half < 2; half++) {
+            const float* pair = fragments + j * 4 + half * 2;
+            store_vector(strip + (half * 8 + lane / 4) * Pitch + j * 8 + lane % 4 * 2, Vector<float, 2>{{pair[0], pair[1]}});
+        }
+    __syncwarp();
 }
 
 } // namespace luffy

@@ -30,7 +30,7 @@ template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, i
     template <int Extent> static constexpr int pieces = (Extent * Depth / 4 + threads - 1) / threads; // of a thread
 
   public:
-    static constexpr int shared_bytes = 2 * stage_floats * 4;
+    static constexpr int shared_bytes = 2 * stage_floats * 4, strip_bytes = 0;
 
     struct Operand {
         ProductMatrix<float> matrix;

@@ -42,6 +42,9 @@ class MmaProduct {
 
   public:
     static constexpr int shared_bytes = Stages * stage_bytes;
+    static constexpr int strip_rows = 16, strip_columns = warp_columns < 32 ? warp_columns : 32, strip_pitch = strip_columns + 8;
+    static constexpr int strip_bytes = 0; // strips may have the stages' memory
+    static_assert(threads / 32 * strip_rows * strip_pitch * 4 <= shared_bytes);
 
     struct Operand {
         ProductMatrix<bf16> matrix;
@@ -82,15 +85,15 @@ class MmaProduct {
             if (s < stages) load(s, a, b, row, column, s * Depth);
             copy_async_commit();
         }
-        int from = 0, to = Stages - 1;
+        int from = 0;
         for (int stage = 0; stage < stages; stage++) {
             copy_async_wait<Stages - 2>();
             __syncthreads(); // everybody's copies have arrived, and everybody has read what the next ones overwrite
-            if (stage + Stages - 1 < stages) load(to, a, b, row, column, (stage + Stages - 1) * Depth);
+            if (stage + Stages - 1 < stages)
+                load(from == 0 ? Stages - 1 : from - 1, a, b, row, column, (stage + Stages - 1) * Depth);
             copy_async_commit();
             multiply(sums, from, depth - stage * Depth);
             from = from + 1 == Stages ? 0 : from + 1;
-            to = to + 1 == Stages ? 0 : to + 1;
         }
         copy_async_wait<0>();
     }
@@ -99,9 +102,9 @@ class MmaProduct {
 #pragma unroll
         for (int i = 0; i < fragments_m; i++)
 #pragma unroll
-            for (int half = 0; half < 2; half++)
+            for (int j = 0; j < fragments_n; j++)
 #pragma unroll
-                for (int j = 0; j < fragments_n; j++)
+                for (int half = 0; half < 2; half++)
                     f(warp_row_ + i * 16 + half * 8 + lane_ / 4, warp_column_ + j * 8 + lane_ % 4 * 2, sums.value[i][j][half * 2],
                       sums.value[i][j][half * 2 + 1]);
     }
@@ -121,6 +124,18 @@ class MmaProduct {
         synchronize();
     }
 
+    template <class F> LF_DEVICE void for_each_strip(Accumulators& sums, const F& f) const {
+        float* strip = reinterpret_cast<float*>(shared_) + static_cast<int>(threadIdx.x) / 32 * strip_rows * strip_pitch;
+        __syncthreads(); // the stages have been read
+#pragma unroll
+        for (int i = 0; i < fragments_m; i++)
+#pragma unroll
+            for (int j = 0; j < warp_columns; j += strip_columns) {
+                put_strip<strip_columns, strip_pitch>(strip, &sums.value[i][j / 8][0]);
+                f(warp_row_ + i * 16, warp_column_ + j, strip);
+            }
+    }
+
   private:
     LF_DEVICE void load(int stage, const Operand& a, const Operand& b, int row, int column, int k) const {
         char* shared = shared_ + stage * stage_bytes;
@@ -136,7 +151,7 @@ class MmaProduct {
         const bf16* source = m.data + int64_t{first_line} * m.stride + first;
         constexpr int pieces = Stage::lines * Stage::line_pieces;
         if (operand.whole_pieces) {
-#pragma unroll
+#pragma unroll 2
             for (int i = 0; i < (pieces + threads - 1) / threads; i++) {
                 const int index = i * threads + static_cast<int>(threadIdx.x);
                 if (pieces % threads != 0 && index >= pieces) break;

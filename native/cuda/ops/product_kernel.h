@@ -2,7 +2,7 @@
 #ifndef LUFFY_CUDA_OPS_PRODUCT_KERNEL_H
 #define LUFFY_CUDA_OPS_PRODUCT_KERNEL_H
 
-#include "../device/product.h"
+#include "../device/product_fma.h"
 #include "product.h"
 
 namespace luffy {
@@ -14,14 +14,14 @@ struct ProductResult {
     int32_t rows, columns;
     bool rounds; // bf16 instead of f32
     bool adds;
-    bool pairs; // two neighbouring elements, the first of them even, may be written at once
+    bool vectors; // 16 bytes of a row may be written at once
     const void* bias;
 };
 
 inline ProductResult product_result(const ProductArguments& p) {
     const bool rounds = p.c_dtype == LF_BF16;
-    const bool pairs = reinterpret_cast<uintptr_t>(p.c) % (rounds ? 4 : 8) == 0 && p.c_stride % 2 == 0 && p.n % 2 == 0;
-    return {p.c, p.c_stride, static_cast<int32_t>(p.m), static_cast<int32_t>(p.n), rounds, p.adds, pairs, p.bias};
+    const bool vectors = reinterpret_cast<uintptr_t>(p.c) % 16 == 0 && p.c_stride % (rounds ? 8 : 4) == 0;
+    return {p.c, p.c_stride, static_cast<int32_t>(p.m), static_cast<int32_t>(p.n), rounds, p.adds, vectors, p.bias};
 }
 
 // What chains start from.
@@ -31,48 +31,74 @@ LF_DEVICE void start_sums(const P& product, typename P::Accumulators& sums, cons
         sums.clear();
         return;
     }
-    const float* data = static_cast<const float*>(c.data);
-    product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
-        const float* from = data + int64_t{row + i} * c.stride + column + j;
-        const bool inside = row + i < c.rows;
-        if (c.pairs && inside && column + j < c.columns) {
-            const Vector<float, 2> pair = load_vector<2>(from);
+    const float* data = static_cast<const float*>(c.data) + row * c.stride + column;
+    const int rows = c.rows - row, columns = c.columns - column;
+    if (c.vectors && rows >= P::rows && columns >= P::columns) {
+        product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
+            const Vector<float, 2> pair = load_vector<2>(data + i * c.stride + j);
             first = pair[0];
             second = pair[1];
-        } else {
-            first = inside && column + j < c.columns ? from[0] : 0.0f;
-            second = inside && column + j + 1 < c.columns ? from[1] : 0.0f;
-        }
-    });
-}
-
-template <class T> LF_DEVICE void store_pair(T* to, float first, float second, bool at_once, bool has_second) {
-    if (at_once) {
-        Vector<T, 2> pair;
-        store(&pair[0], first);
-        store(&pair[1], second);
-        store_vector(to, pair);
+        });
     } else {
-        store(to, first);
-        if (has_second) store(to + 1, second);
+        product.for_each(sums,
+                         [&](int i, int j, float& value) { value = i < rows && j < columns ? data[i * c.stride + j] : 0.0f; });
     }
 }
 
+// A strip of sums that lies in shared memory, by the lanes of a warp: the bias is added, then 16 bytes are written at a time.
+template <class P, class T> LF_DEVICE void store_strip(const float* strip, const ProductResult& c, int row, int column) {
+    constexpr int width = vector_width<T>, vectors_of_row = P::strip_columns / width;
+    const auto* bias = static_cast<const typename P::Element*>(c.bias);
+    for (int index = static_cast<int>(threadIdx.x) % 32; index < P::strip_rows * vectors_of_row; index += 32) {
+        const int i = index / vectors_of_row, j = index % vectors_of_row * width;
+        if (row + i >= c.rows) continue;
+        float values[width];
+#pragma unroll
+        for (int part = 0; part < width; part += 4) {
+            const Vector<float, 4> four = load_vector<4>(strip + i * P::strip_pitch + j + part);
+#pragma unroll
+            for (int e = 0; e < 4; e++) values[part + e] = four[e];
+        }
+        const int left = c.columns - column - j;
+        if (bias != nullptr) {
+#pragma unroll
+            for (int e = 0; e < width; e++)
+                if (e < left) values[e] += load(bias + column + j + e);
+        }
+        T* to = static_cast<T*>(c.data) + (row + i) * c.stride + column + j;
+        if (c.vectors && left >= width) {
+            Vector<T, width> stored;
+#pragma unroll
+            for (int e = 0; e < width; e++) store(&stored[e], values[e]);
+            store_vector(to, stored);
+        } else {
+#pragma unroll
+            for (int e = 0; e < width; e++)
+                if (e < left) store(to + e, values[e]);
+        }
+    }
+}
+
+// Each warp's sums through its own piece of shared memory, a strip at a time: in registers, rows are spread over lanes.
 template <class P>
 LF_DEVICE void store_sums(const P& product, typename P::Accumulators& sums, const ProductResult& c, int row, int column) {
-    const typename P::Element* bias = static_cast<const typename P::Element*>(c.bias);
-    product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
-        if (row + i >= c.rows || column + j >= c.columns) return;
-        const bool has_second = column + j + 1 < c.columns;
-        if (bias != nullptr) {
-            first += load(bias + column + j);
-            if (has_second) second += load(bias + column + j + 1);
-        }
-        const int64_t at = int64_t{row + i} * c.stride + column + j;
+    product.for_each_strip(sums, [&](int i, int j, const float* strip) {
         if (c.rounds)
-            store_pair(static_cast<bf16*>(c.data) + at, first, second, c.pairs, has_second);
+            store_strip<P, bf16>(strip, c, row + i, column + j);
         else
-            store_pair(static_cast<float*>(c.data) + at, first, second, c.pairs, has_second);
+            store_strip<P, float>(strip, c, row + i, column + j);
+    });
+}
+
+// In f32 four of a thread's sums are neighbours already.
+template <Major major_a, Major major_b, int Rows, int Columns, int ThreadRows, int ThreadColumns>
+LF_DEVICE void store_sums(const FmaProduct<major_a, major_b, Rows, Columns, ThreadRows, ThreadColumns>& product,
+                          typename FmaProduct<major_a, major_b, Rows, Columns, ThreadRows, ThreadColumns>::Accumulators& sums,
+                          const ProductResult& c, int row, int column) {
+    product.for_each(sums, [&](int i, int j, float& value) {
+        if (row + i >= c.rows || column + j >= c.columns) return;
+        if (c.bias != nullptr) value += static_cast<const float*>(c.bias)[column + j];
+        static_cast<float*>(c.data)[(row + i) * c.stride + column + j] = value;
     });
 }
 
@@ -107,7 +133,7 @@ template <class P> void launch_product(const Runtime& runtime, const char* name,
         b{static_cast<const T*>(p.b), p.n, p.k, p.b_stride};
     const int64_t tiles = tiles_of<P>(p), most = P::loads_ahead ? int64_t{P::blocks} * runtime.multiprocessors : INT32_MAX;
     launch(runtime, name, product_kernel<P>, dim3(static_cast<unsigned>(tiles < most ? tiles : most)), dim3(P::threads),
-           P::shared_bytes, P::operand_a(a), P::operand_b(b), product_result(p));
+           P::shared_bytes + P::strip_bytes, P::operand_a(a), P::operand_b(b), product_result(p));
 }
 
 // The instructions to choose from.
