@@ -1,0 +1,61 @@
+#include "../device/product_wgmma.h"
+#include "product_kernel.h"
+
+namespace luffy {
+
+namespace {
+
+// Cycles that a product takes at best by tiles of a class: of 64 terms, a tile takes the tensor cores rows · columns · 64 / 2,048
+// cycles and its operands from the level-2 cache at 64 bytes a cycle, of which rows beyond the matrix are none; a wave of tiles
+// takes what a tile takes.
+template <class P> int64_t cycles_of(const Runtime& runtime, const ProductArguments& p) {
+    const int64_t waves = blocks_of(tiles_of<P>(p), int64_t{P::blocks} * runtime.multiprocessors);
+    const int64_t rows = p.m < P::rows ? p.m : P::rows, columns = p.n < P::columns ? p.n : P::columns;
+    const int64_t multiply = int64_t{P::rows} * P::columns * product_depth / 2048,
+                  load = (rows + columns) * product_depth * 2 / 64;
+    // Barriers and the instructions' own latency, once a stage.
+    constexpr int64_t overhead = 50;
+    return waves * ((multiply > load ? multiply : load) + overhead);
+}
+
+// The class of the least cycles, the first where several are equal.
+template <class First, class... Others>
+void launch_fastest(const Runtime& runtime, const char* name, const ProductArguments& p, int64_t cycles) {
+    if constexpr (sizeof...(Others) > 0) {
+        if (cycles_of<First>(runtime, p) > cycles) return launch_fastest<Others...>(runtime, name, p, cycles);
+    }
+    launch_product<First>(runtime, name, p);
+}
+
+template <class... Products> void launch_one_of(const Runtime& runtime, const char* name, const ProductArguments& p) {
+    int64_t least = INT64_MAX;
+    for (int64_t cycles : {cycles_of<Products>(runtime, p)...}) least = cycles < least ? cycles : least;
+    launch_fastest<Products...>(runtime, name, p, least);
+}
+
+template <Major major_a, Major major_b> void choose_tile(const Runtime& runtime, const char* name, const ProductArguments& p) {
+    using Large = WgmmaProduct<major_a, major_b, 2, 256, 4>;
+    using Square = WgmmaProduct<major_a, major_b, 2, 128, 6>;
+    using Few = WgmmaProduct<major_a, major_b, 1, 64, 12>;
+    if constexpr (major_b == Major::k)
+        launch_one_of<Large, Square, Few, WgmmaProduct<major_a, major_b, 1, 32, 16>>(runtime, name, p);
+    else
+        launch_one_of<Large, Square, Few>(runtime, name, p);
+}
+
+} // namespace
+
+void product_by_wgmma(const Runtime& runtime, const char* name, const ProductArguments& p) {
+    if (reinterpret_cast<uintptr_t>(p.a) % 16 != 0 || reinterpret_cast<uintptr_t>(p.b) % 16 != 0)
+        throw std::runtime_error(std::string(name) + ": operands whose rows are multiples of 16 bytes must begin at one too");
+    switch (p.layout) {
+    case ProductLayout::nt:
+        return choose_tile<Major::k, Major::k>(runtime, name, p);
+    case ProductLayout::nn:
+        return choose_tile<Major::k, Major::mn>(runtime, name, p);
+    case ProductLayout::tn:
+        return choose_tile<Major::mn, Major::mn>(runtime, name, p);
+    }
+}
+
+} // namespace luffy
