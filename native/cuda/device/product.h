@@ -126,7 +126,9 @@ template <int Columns, int Pitch> LF_DEVICE void put_strip(float* strip, const f
 #pragma unroll
         for (int half = 0; half < 2; half++) {
             const float* pair = fragments + j * 4 + half * 2;
-            store_vector(strip + (half * 8 + lane / 4) * Pitch + j * 8 + lane % 4 * 2, Vector<float, 2>{{pair[0], pair[1]}});
+            // Not store_vector, whose integers nvcc would carry back to the products: wgmma then waits for copies of all sums.
+            *reinterpret_cast<float2*>(strip + (half * 8 + lane / 4) * Pitch + j * 8 + lane % 4 * 2) =
+                make_float2(pair[0], pair[1]);
         }
     __syncwarp();
 }

@@ -90,12 +90,10 @@ template <Major major_a, Major major_b, int Warpgroups, int Columns, int Stages>
     LF_DEVICE explicit WgmmaProduct(void* shared) {
         const uint32_t past = shared_address(shared) % alignment;
         stages_ = static_cast<char*>(shared) + (past == 0 ? 0 : alignment - past);
-        full_ = reinterpret_cast<uint64_t*>(stages_ + Stages * stage_bytes);
-        empty_ = full_ + Stages;
         if (threadIdx.x == 0) {
             for (int i = 0; i < Stages; i++) {
-                barrier_init(full_ + i, 1);
-                barrier_init(empty_ + i, compute_threads / 32);
+                barrier_init(full(i), 1);
+                barrier_init(empty(i), compute_threads / 32);
             }
             barrier_init_fence();
         }
@@ -140,7 +138,7 @@ template <Major major_a, Major major_b, int Warpgroups, int Columns, int Stages>
 
     template <class F> LF_DEVICE void for_each_strip(Accumulators& sums, const F& f) const {
         const int warp = static_cast<int>(threadIdx.x) / 32;
-        float* strip = reinterpret_cast<float*>(empty_ + Stages) + warp * strip_rows * strip_pitch;
+        float* strip = reinterpret_cast<float*>(empty(Stages)) + warp * strip_rows * strip_pitch;
 #pragma unroll
         for (int j = 0; j < Columns; j += strip_columns) {
             put_strip<strip_columns, strip_pitch>(strip, sums.value + j / 2);
@@ -152,20 +150,21 @@ template <Major major_a, Major major_b, int Warpgroups, int Columns, int Stages>
     // One thread issues all loads.
     LF_DEVICE void load(const Operand& a, const Operand& b, int row, int column) {
         for (int k = 0; k < a.depth; k += product_depth) {
-            barrier_wait(empty_ + stage_, round_ ^ 1); // the first round finds every stage empty
-            barrier_expect(full_ + stage_, stage_bytes);
+            barrier_wait(empty(stage_), round_ ^ 1); // the first round finds every stage empty
+            barrier_expect(full(stage_), stage_bytes);
             char* stage = stages_ + stage_ * stage_bytes;
-            StageA::load(stage, a.map, row, k, full_ + stage_);
-            StageB::load(stage + StageA::bytes, b.map, column, k, full_ + stage_);
+            StageA::load(stage, a.map, row, k, full(stage_));
+            StageB::load(stage + StageA::bytes, b.map, column, k, full(stage_));
             advance();
         }
     }
 
     LF_DEVICE void multiply(Accumulators& sums, int depth) {
         const int warpgroup_row = static_cast<int>(threadIdx.x) / 128 * 64;
-        int before = -1; // the stage whose products are under way
-        for (int k = 0; k < depth; k += product_depth) {
-            barrier_wait(full_ + stage_, round_);
+        int k = 0;
+        // A loop that runs at least once: sums that might not have been through it would be copied.
+        do {
+            barrier_wait(full(stage_), round_);
             const char* stage = stages_ + stage_ * stage_bytes;
             wgmma_fence(sums.value);
 #pragma unroll
@@ -175,16 +174,16 @@ template <Major major_a, Major major_b, int Warpgroups, int Columns, int Stages>
                     StageB::descriptor(stage + StageA::bytes, 0, step));
             wgmma_commit();
             wgmma_wait<1>(sums.value); // the products before these are done
-            if (before >= 0) release(before);
-            before = stage_;
+            if (k > 0) release(stage_ == 0 ? Stages - 1 : stage_ - 1);
             advance();
-        }
+            k += product_depth;
+        } while (k < depth);
         wgmma_wait<0>(sums.value);
-        if (before >= 0) release(before);
+        release(stage_ == 0 ? Stages - 1 : stage_ - 1);
     }
 
     LF_DEVICE void release(int stage) const {
-        if (threadIdx.x % 32 == 0) barrier_arrive(empty_ + stage);
+        if (threadIdx.x % 32 == 0) barrier_arrive(empty(stage));
     }
 
     LF_DEVICE void advance() {
@@ -195,8 +194,10 @@ template <Major major_a, Major major_b, int Warpgroups, int Columns, int Stages>
         }
     }
 
+    LF_DEVICE uint64_t* full(int stage) const { return reinterpret_cast<uint64_t*>(stages_ + Stages * stage_bytes) + stage; }
+    LF_DEVICE uint64_t* empty(int stage) const { return full(Stages + stage); }
+
     char* stages_;
-    uint64_t *full_, *empty_;
     int stage_ = 0;
     uint32_t round_ = 0; // the parity of `full` that this round's bytes complete
 };

@@ -35,9 +35,10 @@ LF_DEVICE void start_sums(const P& product, typename P::Accumulators& sums, cons
     const int rows = c.rows - row, columns = c.columns - column;
     if (c.vectors && rows >= P::rows && columns >= P::columns) {
         product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
-            const Vector<float, 2> pair = load_vector<2>(data + i * c.stride + j);
-            first = pair[0];
-            second = pair[1];
+            // Not load_vector, for the reason that put_strip gives.
+            const float2 pair = *reinterpret_cast<const float2*>(data + i * c.stride + j);
+            first = pair.x;
+            second = pair.y;
         });
     } else {
         product.for_each(sums,
