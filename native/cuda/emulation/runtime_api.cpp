@@ -18,6 +18,8 @@ namespace luffy::emulation {
 namespace {
 
 constexpr size_t total_bytes = size_t{8} << 30;
+// Larger pieces of device memory stay open to the host, because closing them takes time at every call.
+[[maybe_unused]] constexpr size_t guarded_bytes = size_t{1} << 20;
 constexpr int default_shared = 48 << 10, most_shared = 227 << 10;
 
 struct LateCopy {
@@ -51,6 +53,7 @@ class DeviceAccess {
     static void open([[maybe_unused]] bool open) {
 #if defined(__SANITIZE_ADDRESS__)
         for (const auto& [start, bytes] : device.memory) {
+            if (bytes > guarded_bytes) continue;
             if (open)
                 ASAN_UNPOISON_MEMORY_REGION(start, bytes);
             else
