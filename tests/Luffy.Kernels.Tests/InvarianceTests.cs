@@ -17,7 +17,7 @@ public sealed class InvarianceTests(string backend, DType dtype)
     private Dictionary<string, byte[]> Run(int threads)
     {
         using IBackend opened = TestBackends.Open(backend, threads);
-        if (!TestBackends.IsGpu(backend)) Assert.That(opened.Threads, Is.EqualTo(threads));
+        if (!TestBackends.HasItsOwnThreads(backend)) Assert.That(opened.Threads, Is.EqualTo(threads));
         using Lab lab = new(opened);
         EveryOperation operations = new(lab, dtype, TestBackends.IsEmulator(backend) ? EveryShape.Small : EveryShape.Large);
         foreach ((_, Action call) in operations.Calls) call();

@@ -2,6 +2,7 @@
 
 #include "../../common/kernels.h"
 #include "../device/philox.h"
+#include "../host_integers.h"
 
 namespace luffy {
 namespace {
@@ -233,6 +234,7 @@ void sample(const Runtime& runtime, int32_t* ids, float* log_probs, float* sampl
     }
     launch(runtime, "Sampling.finish", finish_kernel, dim3(static_cast<unsigned>(rows)), dim3(row_threads(a.blocks)), 0, ids,
            log_probs, sampled_log_probs, a, greedy, filtered);
+    runtime.integers->forget(ids, rows * 4);
 }
 
 } // namespace

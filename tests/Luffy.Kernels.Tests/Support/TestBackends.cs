@@ -18,7 +18,7 @@ public static class TestBackends
 
     /// <summary>
     /// <c>emulated</c> has the tests of <see cref="Cuda"/> run on libluffy_cuda_emulated, <c>device</c> on libluffy_cuda and this machine's GPU, with
-    /// the shapes that other backends have.
+    /// the shapes that other backends have, and <c>device-small</c> there with those of the emulator, for tools that watch every access.
     /// </summary>
     private const string CudaVariable = "LUFFY_TEST_CUDA";
 
@@ -53,24 +53,29 @@ public static class TestBackends
 
     public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator, .. CudaNames], [DType.F32, DType.Bf16]);
 
-    public static IEnumerable<TestFixtureData> EmulatorOnly => Cases([Emulator], [DType.F32, DType.Bf16]);
+    /// <summary>What computes on GPUs, or plays one.</summary>
+    public static IEnumerable<TestFixtureData> Gpus =>
+        [.. Cases([Emulator, .. CudaNames], [DType.F32, DType.Bf16]), .. CudaNames.Select(_ => new TestFixtureData(CudaWithoutWgmma, DType.Bf16))];
 
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
-    /// <summary>Whether a backend is an emulator, on which a test must be short.</summary>
-    public static bool IsEmulator(string name) =>
-        name == EmulatorWithTensorCores || (name == Emulator && !OnDevice) || (name.StartsWith(Cuda, StringComparison.Ordinal) && CudaLibrary == "cuda_emulated");
+    /// <summary>Whether a backend is an emulator, or watched as closely, so that a test must be short.</summary>
+    public static bool IsEmulator(string name) => name == EmulatorWithTensorCores || (name == Emulator && !OnDevice) || (IsCuda(name) && CudaSetting != "device");
 
-    private static string? CudaLibrary => Environment.GetEnvironmentVariable(CudaVariable) switch
+    private static string? CudaSetting => Environment.GetEnvironmentVariable(CudaVariable);
+
+    private static string? CudaLibrary => CudaSetting switch
     {
         null or "" => null,
         "emulated" => "cuda_emulated",
-        "device" => "cuda",
-        string other => throw new InvalidOperationException($"{CudaVariable} is '{other}'; it may be emulated or device"),
+        "device" or "device-small" => "cuda",
+        string other => throw new InvalidOperationException($"{CudaVariable} is '{other}'; it may be emulated, device or device-small"),
     };
 
-    /// <summary>Whether a backend's kernels run on a device of this machine, with as many threads as it takes.</summary>
-    public static bool IsGpu(string name) => name == Emulator && OnDevice;
+    private static bool IsCuda(string name) => name.StartsWith(Cuda, StringComparison.Ordinal);
+
+    /// <summary>Whether a backend decides by itself how many threads it has, as GPUs do and what is compiled for them.</summary>
+    public static bool HasItsOwnThreads(string name) => IsCuda(name) || (name == Emulator && OnDevice);
 
     private static bool OnDevice => Environment.GetEnvironmentVariable(DeviceVariable) switch
     {
