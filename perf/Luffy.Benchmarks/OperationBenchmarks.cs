@@ -108,7 +108,7 @@ public class EmbeddingBenchmarks : OperationBenchmarks
 public class AdamWBenchmarks : OperationBenchmarks
 {
     /// <inheritdoc/>
-    public override IEnumerable<KernelCase> Cases => Both(ElementwiseCases.AdamW);
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.AdamW(d));
 }
 
 /// <summary>Draws.</summary>

@@ -15,7 +15,11 @@ public sealed record BenchmarkSize(string Name, TransformerConfig Architecture, 
         new("tiny", Qwen2(hidden: 256, layers: 6, heads: 8, keyValueHeads: 2, intermediate: 768, vocabulary: 512), 32, 256),
         new("small", Qwen2(hidden: 512, layers: 12, heads: 8, keyValueHeads: 2, intermediate: 1536, vocabulary: 4096), 8, 512),
         new("qwen0.5b", Qwen2(hidden: 896, layers: 24, heads: 14, keyValueHeads: 2, intermediate: 4864, vocabulary: 151936), 2, 256),
+        new("qwen1.5b", Qwen2(hidden: 1536, layers: 28, heads: 12, keyValueHeads: 2, intermediate: 8960, vocabulary: 151936), 16, 1024),
     ];
+
+    /// <summary>Those whose step a CPU computes in seconds.</summary>
+    public static IEnumerable<BenchmarkSize> ForCpus => All.SkipLast(1);
 
     /// <summary>The size of a name.</summary>
     /// <exception cref="LuffyException">There is none of it.</exception>

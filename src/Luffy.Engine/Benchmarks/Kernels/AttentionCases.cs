@@ -13,7 +13,8 @@ public static class AttentionCases
         .. Of(dtype, 2, 1024, new AttentionShape(14, 2, 64, 0.125f)),
     ];
 
-    private static IEnumerable<KernelCase> Of(DType dtype, int sequences, int length, AttentionShape shape)
+    /// <summary>Some sequences of one length.</summary>
+    public static IEnumerable<KernelCase> Of(DType dtype, int sequences, int length, AttentionShape shape)
     {
         string name = $"{sequences}×{length} h{shape.Heads} kv{shape.KeyValueHeads} d{shape.HeadDim}";
         int tokens = sequences * length, heads = shape.Heads, d = shape.HeadDim;
@@ -28,7 +29,7 @@ public static class AttentionCases
             (Tensor y, Tensor lse, Tensor qkv, Tensor starts) = Operands(m);
             m.Backend.Attention.Forward(y, lse, qkv, starts, shape);
             (Tensor dy, Tensor dQkv) = (m.Random(dtype, tokens, heads, d), m.Zero(dtype, tokens, shape.PackedHeads, d));
-            Tensor scratch = m.Zero(DType.U8, m.Backend.Attention.BackwardScratchBytes(tokens, length, shape, dtype));
+            Tensor scratch = m.Scratch(m.Backend.Attention.BackwardScratchBytes(tokens, length, shape, dtype));
             return () => m.Backend.Attention.Backward(dQkv, dy, y, lse, qkv, starts, shape, scratch);
         });
         yield return new("attention", "decode", name, dtype, 0, 2.0 * tokens * shape.KeyValueHeads * d * dtype.Size(), m =>

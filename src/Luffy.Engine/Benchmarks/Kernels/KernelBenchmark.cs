@@ -9,7 +9,8 @@ namespace Luffy.Engine.Benchmarks.Kernels;
 /// <summary>What one case came to.</summary>
 /// <param name="Case">What ran.</param>
 /// <param name="Seconds">One call, in the median of several groups of calls.</param>
-public readonly record struct KernelResult(KernelCase Case, double Seconds);
+/// <param name="ScratchBytes">Memory that the operation asked for beside its operands and results.</param>
+public readonly record struct KernelResult(KernelCase Case, double Seconds, long ScratchBytes);
 
 /// <summary>Every kernel at the shapes of training and decoding, beside what the machine can do at best.</summary>
 public sealed record KernelBenchmark
@@ -48,15 +49,21 @@ public sealed record KernelBenchmark
         .. ElementwiseCases.AdamW(dtype), .. ElementwiseCases.Sampling(dtype),
     ];
 
+    /// <summary>Cases for a GPU, likewise.</summary>
+    /// <param name="dtype">The storage type.</param>
+    /// <param name="tokens">Rows of operations that memory limits.</param>
+    public static IEnumerable<KernelCase> Large(DType dtype, int tokens = StandardTokens) => LargeCases.All(dtype, tokens);
+
     /// <summary>Measures the cases whose name holds a text.</summary>
     /// <param name="filter">The text; empty for all.</param>
     /// <param name="tokens">Rows of operations that memory limits.</param>
+    /// <param name="large">Whether the cases are those for a GPU.</param>
     /// <param name="options">Where, and how many groups of calls; storage type auto means both.</param>
     /// <exception cref="LuffyException">The backend is not to be had, or no case has such a name.</exception>
-    public static KernelBenchmark Run(string filter, int tokens, BenchmarkOptions options)
+    public static KernelBenchmark Run(string filter, int tokens, bool large, BenchmarkOptions options)
     {
         DType[] dtypes = options.Model.Dtype switch { StorageType.F32 => [DType.F32], StorageType.Bf16 => [DType.Bf16], _ => [DType.F32, DType.Bf16] };
-        KernelCase[] cases = [.. dtypes.SelectMany(d => Cases(d, tokens)).Where(c => c.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        KernelCase[] cases = [.. dtypes.SelectMany(d => large ? Large(d, tokens) : Cases(d, tokens)).Where(c => c.Name.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Length == 0)
             throw LuffyException.Usage($"no kernel has a name that holds '{filter}'; names are like '{LinearCases.All(DType.F32).First().Name}'");
         using IBackend backend = EngineBackend.Open(options.Model.Backend, options.Model.Threads, options.Model.AllowEmulator, options.Model.Fast);
@@ -67,7 +74,7 @@ public sealed record KernelBenchmark
             Threads = backend.Threads,
             PeakOperations = dtypes.ToDictionary(d => d, backend.MeasureArithmetic),
             Bandwidth = backend.MeasureBandwidth(),
-            Results = [.. cases.Select(c => new KernelResult(c, Time(backend, c, options)))],
+            Results = [.. cases.Select(c => Time(backend, c, options))],
         };
     }
 
@@ -92,6 +99,7 @@ public sealed record KernelBenchmark
             ["percent_of_peak"] = 100e9 * Rate(r.Case.Operations, r.Seconds) / PeakOperations[r.Case.DType],
             ["gigabytes_per_second"] = Rate(r.Case.Bytes, r.Seconds),
             ["percent_of_bandwidth"] = 100e9 * Rate(r.Case.Bytes, r.Seconds) / Bandwidth,
+            ["scratch_bytes"] = r.ScratchBytes,
         })]),
     };
 
@@ -116,13 +124,13 @@ public sealed record KernelBenchmark
 
     private static double? Rate(double amount, double seconds) => amount > 0 ? amount / seconds * 1e-9 : null;
 
-    private static double Time(IBackend backend, KernelCase kernel, BenchmarkOptions options)
+    private static KernelResult Time(IBackend backend, KernelCase kernel, BenchmarkOptions options)
     {
         using var memory = new KernelMemory(backend);
         Action call = kernel.Prepare(memory);
         call();
         int calls = Math.Max(1, (int)(SecondsPerGroup / Seconds(1)));
-        return BenchmarkReport.Median(Stopwatches.Measure(options, () => Seconds(calls) / calls));
+        return new KernelResult(kernel, BenchmarkReport.Median(Stopwatches.Measure(options, () => Seconds(calls) / calls)), memory.ScratchBytes);
 
         double Seconds(int count)
         {

@@ -13,6 +13,9 @@ public sealed class KernelMemory(IBackend backend) : IDisposable
     /// <summary>What they live on.</summary>
     public IBackend Backend => backend;
 
+    /// <summary>Memory of the operation's own so far, beside its operands and results.</summary>
+    public long ScratchBytes { get; private set; }
+
     /// <summary>A tensor of values between −0.1 and 0.1.</summary>
     public Tensor Random(DType dtype, long d0, long d1 = 1, long d2 = 1)
     {
@@ -43,6 +46,13 @@ public sealed class KernelMemory(IBackend backend) : IDisposable
         DeviceBuffer buffer = backend.Allocate("benchmark", Math.Max(64, d0 * d1 * d2 * dtype.Size()));
         _buffers.Add(buffer);
         return buffer.View(0, dtype, d0, d1, d2);
+    }
+
+    /// <summary>Bytes that an operation computes in, which <see cref="ScratchBytes"/> counts.</summary>
+    public Tensor Scratch(long bytes)
+    {
+        ScratchBytes += bytes;
+        return Zero(DType.U8, bytes);
     }
 
     /// <summary>Whole numbers made from their indices.</summary>

@@ -3,7 +3,7 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Benchmarks.Kernels;
 
-/// <summary>Products of linear layers: squares, and the layers of every benchmark size with the tokens of its training step. Shapes are T×N×K.</summary>
+/// <summary>Products of linear layers: squares, and the layers of every benchmark size for CPUs with the tokens of its training step. Shapes are T×N×K.</summary>
 public static class LinearCases
 {
     /// <summary>All of them in one storage type.</summary>
@@ -15,18 +15,21 @@ public static class LinearCases
     {
         yield return (1024, 1024, 1024);
         yield return (2048, 2048, 2048);
-        foreach (BenchmarkSize size in BenchmarkSize.All)
+        foreach (BenchmarkSize size in BenchmarkSize.ForCpus)
         {
-            TransformerConfig c = size.Architecture;
-            int tokens = size.Rows * size.Length, attended = c.Heads * c.HeadDim;
-            yield return (tokens, c.PackedHeads * c.HeadDim, c.HiddenSize);
-            yield return (tokens, c.HiddenSize, attended);
-            yield return (tokens, 2 * c.IntermediateSize, c.HiddenSize);
-            yield return (tokens, c.HiddenSize, c.IntermediateSize);
+            foreach ((int, int, int) shape in Layers(size.Architecture, size.Rows * size.Length)) yield return shape;
         }
     }
 
-    private static IEnumerable<KernelCase> Products(DType dtype, int t, int n, int k)
+    /// <summary>T, N and K of a model's layers.</summary>
+    public static IEnumerable<(int Tokens, int Outputs, int Inputs)> Layers(TransformerConfig model, int tokens) =>
+    [
+        (tokens, model.PackedHeads * model.HeadDim, model.HiddenSize), (tokens, model.HiddenSize, model.Heads * model.HeadDim),
+        (tokens, 2 * model.IntermediateSize, model.HiddenSize), (tokens, model.HiddenSize, model.IntermediateSize),
+    ];
+
+    /// <summary>The three products of one layer.</summary>
+    public static IEnumerable<KernelCase> Products(DType dtype, int t, int n, int k)
     {
         string shape = $"{t}×{n}×{k}";
         double operations = 2.0 * t * n * k;

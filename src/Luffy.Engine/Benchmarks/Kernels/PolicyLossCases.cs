@@ -2,14 +2,15 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Benchmarks.Kernels;
 
-/// <summary>The head and the loss of every benchmark size. The three products that any implementation needs are what counts. Shapes are R×H×V.</summary>
+/// <summary>The head and the loss of every benchmark size for CPUs. The three products that any implementation needs are what counts. Shapes are R×H×V.</summary>
 public static class PolicyLossCases
 {
     /// <summary>All of them in one storage type.</summary>
     public static IEnumerable<KernelCase> All(DType dtype) =>
-        BenchmarkSize.All.SelectMany(s => Of(dtype, s.Rows * s.Length, s.Architecture.HiddenSize, s.Architecture.VocabularySize));
+        BenchmarkSize.ForCpus.SelectMany(s => Of(dtype, s.Rows * s.Length, s.Architecture.HiddenSize, s.Architecture.VocabularySize));
 
-    private static IEnumerable<KernelCase> Of(DType dtype, int rows, int hidden, int vocabulary)
+    /// <summary>One shape.</summary>
+    public static IEnumerable<KernelCase> Of(DType dtype, int rows, int hidden, int vocabulary)
     {
         string shape = $"{rows}×{hidden}×{vocabulary}";
         double product = 2.0 * rows * hidden * vocabulary;
@@ -30,6 +31,6 @@ public static class PolicyLossCases
         });
 
         (Tensor, Tensor, LinearWeight, Tensor, Tensor) Operands(KernelMemory m) => (m.Zero(DType.F32, 8, rows), m.Random(dtype, rows, hidden),
-            m.Weight(dtype, vocabulary, hidden), m.Ids(rows, vocabulary), m.Zero(DType.U8, m.Backend.PolicyLoss.ScratchBytes(rows, hidden, vocabulary, dtype)));
+            m.Weight(dtype, vocabulary, hidden), m.Ids(rows, vocabulary), m.Scratch(m.Backend.PolicyLoss.ScratchBytes(rows, hidden, vocabulary, dtype)));
     }
 }
