@@ -99,7 +99,7 @@ struct Blas::Library {
             if (file != nullptr) break;
         }
         if (file == nullptr) {
-            throw std::runtime_error("the fast mode (LUFFY_CUDA_FAST=1) needs libcublasLt.so." + std::to_string(built) +
+            throw std::runtime_error("the fast mode (--fast) needs libcublasLt.so." + std::to_string(built) +
                                      ", which cannot be opened: install cuBLAS of CUDA " + std::to_string(built) +
                                      " (libcublas-" + std::to_string(built) +
                                      "-… of NVIDIA's repository) or put its folder into "
@@ -241,7 +241,7 @@ void Blas::product(const Runtime& runtime, const char* name, const ProductArgume
 struct Blas::Library {};
 
 Blas::Blas() {
-    throw std::runtime_error("this library was built without cublasLt.h, which the fast mode (LUFFY_CUDA_FAST=1) needs");
+    throw std::runtime_error("this library was built without cublasLt.h, which the fast mode (--fast) needs");
 }
 
 void Blas::product(const Runtime&, const char*, const ProductArguments&) {}

@@ -1,5 +1,5 @@
 // Products by cuBLASLt: the fast mode, in which the order of a sum may depend on the shape, so that the context is not
-// batch-invariant. A context has a Blas where that mode was asked for (LUFFY_CUDA_FAST=1) and only there; nothing else touches
+// batch-invariant. A context has a Blas where that mode was asked for (--fast) and only there; nothing else touches
 // the library, which is opened when the context is created and is not needed otherwise.
 #ifndef LUFFY_CUDA_BLAS_H
 #define LUFFY_CUDA_BLAS_H

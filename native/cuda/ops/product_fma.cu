@@ -1,13 +1,13 @@
-#include "../device/product_fma.h"
 #include "product_kernel.h"
+#include "product_tiles.h"
 
 namespace luffy {
 
 namespace {
 
 template <Major major_a, Major major_b> void choose_tile(const Runtime& runtime, const char* name, const ProductArguments& p) {
-    using Large = FmaProduct<major_a, major_b, 128, 128, 16, 16>;
-    using Small = FmaProduct<major_a, major_b, 16, 64, 8, 16>;
+    using Large = typename FmaTiles<major_a, major_b>::Large;
+    using Small = typename FmaTiles<major_a, major_b>::Small;
     if (p.m > 16 && tiles_of<Large>(p) >= runtime.multiprocessors / 2)
         launch_product<Large>(runtime, name, p);
     else

@@ -1,5 +1,5 @@
-#include "../device/product_wgmma.h"
 #include "product_kernel.h"
+#include "product_tiles.h"
 
 namespace luffy {
 
@@ -34,11 +34,12 @@ template <class... Products> void launch_one_of(const Runtime& runtime, const ch
 }
 
 template <Major major_a, Major major_b> void choose_tile(const Runtime& runtime, const char* name, const ProductArguments& p) {
-    using Large = WgmmaProduct<major_a, major_b, 2, 256, 4>;
-    using Square = WgmmaProduct<major_a, major_b, 2, 128, 6>;
-    using Few = WgmmaProduct<major_a, major_b, 1, 64, 12>;
+    using Tiles = WgmmaTiles<major_a, major_b>;
+    using Large = typename Tiles::Large;
+    using Square = typename Tiles::Square;
+    using Few = typename Tiles::Few;
     if constexpr (major_b == Major::k)
-        launch_one_of<Large, Square, Few, WgmmaProduct<major_a, major_b, 1, 32, 16>>(runtime, name, p);
+        launch_one_of<Large, Square, Few, WgmmaNarrowTiles::Narrow>(runtime, name, p);
     else
         launch_one_of<Large, Square, Few>(runtime, name, p);
 }

@@ -67,6 +67,7 @@ inline float whole_number(size_t i) { return static_cast<float>(static_cast<int>
 
 void matrix();
 void policy_loss();
+void product();
 void threads();
 void memory();
 void hopper();

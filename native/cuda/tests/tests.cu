@@ -19,6 +19,7 @@ int main() {
     test::memory();
     test::matrix();
     test::hopper();
+    test::product();
     test::policy_loss();
 #if defined(LUFFY_CUDA_EMULATION)
     test::emulation();
