@@ -119,27 +119,32 @@ template <int Stride, int Steps> struct KeptRows {
 template <bool Kept, int Stride, int Steps> struct ChosenRows { using Type = SharedRows<Stride, Steps>; };
 template <int Stride, int Steps> struct ChosenRows<true, Stride, Steps> { using Type = KeptRows<Stride, Steps>; };
 
-// dots[16 own rows][8·Tiles other rows] = own · otherᵀ: each element one chain over ascending columns in steps of 16.
+// Two neighbouring tiles of sums += a · b, b as ldmatrix brings it.
+LF_DEVICE void multiply_pair(float (&low)[4], float (&high)[4], const uint32_t (&a)[4], const uint32_t (&b)[4]) {
+    const uint32_t b_low[2] = {b[0], b[1]}, b_high[2] = {b[2], b[3]};
+    mma_bf16(low, a, b_low);
+    mma_bf16(high, a, b_high);
+}
+
+// dots[16 own rows][8·Tiles other rows] = own · otherᵀ: each element one chain over ascending columns in steps of 16. The other
+// rows are read a pair of tiles ahead of the tensor cores.
 template <int Stride, int Steps, int Tiles, class Own>
 LF_DEVICE void multiply_rows(float (&dots)[Tiles][4], const Own& own, const bf16* other) {
+    constexpr int pairs = Tiles / 2;
     const int lane = lane_index();
     const bf16* const at = other + (lane % 8 + lane / 16 * 8) * Stride + lane / 8 % 2 * 8;
 #pragma unroll
     for (int n = 0; n < Tiles; n++)
 #pragma unroll
         for (int e = 0; e < 4; e++) dots[n][e] = 0;
+    uint32_t a[4], b[2][4];
+    load_matrix_x4(b[0], at);
 #pragma unroll
-    for (int step = 0; step < Steps; step++) {
-        uint32_t a[4];
-        own.fragment(a, step);
-#pragma unroll
-        for (int n = 0; n < Tiles; n += 2) {
-            uint32_t b[4];
-            load_matrix_x4(b, at + n * 8 * Stride + 16 * step);
-            const uint32_t low[2] = {b[0], b[1]}, high[2] = {b[2], b[3]};
-            mma_bf16(dots[n], a, low);
-            mma_bf16(dots[n + 1], a, high);
-        }
+    for (int i = 0; i < Steps * pairs; i++) {
+        const int next = i + 1, pair = i % pairs;
+        if (next < Steps * pairs) load_matrix_x4(b[next % 2], at + next % pairs * 16 * Stride + next / pairs * 16);
+        if (pair == 0) own.fragment(a, i / pairs);
+        multiply_pair(dots[2 * pair], dots[2 * pair + 1], a, b[i % 2]);
     }
 }
 
@@ -147,20 +152,23 @@ LF_DEVICE void multiply_rows(float (&dots)[Tiles][4], const Own& own, const bf16
 // in steps of 16.
 template <int Stride, int Tiles, int Weights>
 LF_DEVICE void add_weighted_rows(float (&sums)[Tiles][4], const float (&weights)[Weights][4], const bf16* other) {
+    constexpr int pairs = Tiles / 2, steps = Weights / 2;
     const int lane = lane_index();
     const bf16* const at = other + lane % 16 * Stride + lane / 16 * 8;
+    uint32_t a[4], b[2][4];
+    load_matrix_x4_transposed(b[0], at);
 #pragma unroll
-    for (int k = 0; k < Weights; k += 2) {
-        const uint32_t a[4] = {pack_bf16(weights[k][0], weights[k][1]), pack_bf16(weights[k][2], weights[k][3]),
-                               pack_bf16(weights[k + 1][0], weights[k + 1][1]), pack_bf16(weights[k + 1][2], weights[k + 1][3])};
+    for (int i = 0; i < steps * pairs; i++) {
+        const int next = i + 1, pair = i % pairs, step = i / pairs;
+        if (next < steps * pairs) load_matrix_x4_transposed(b[next % 2], at + next / pairs * 16 * Stride + next % pairs * 16);
+        if (pair == 0) {
 #pragma unroll
-        for (int n = 0; n < Tiles; n += 2) {
-            uint32_t b[4];
-            load_matrix_x4_transposed(b, at + k * 8 * Stride + 8 * n);
-            const uint32_t low[2] = {b[0], b[1]}, high[2] = {b[2], b[3]};
-            mma_bf16(sums[n], a, low);
-            mma_bf16(sums[n + 1], a, high);
+            for (int e = 0; e < 4; e++) {
+                const float(&source)[4] = weights[2 * step + e / 2];
+                a[e] = pack_bf16(source[e % 2 * 2], source[e % 2 * 2 + 1]);
+            }
         }
+        multiply_pair(sums[2 * pair], sums[2 * pair + 1], a, b[i % 2]);
     }
 }
 
