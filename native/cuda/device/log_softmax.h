@@ -61,27 +61,30 @@ LF_DEVICE float finite_maximum(float maximum) { return fminf(fmaxf(maximum, -3.4
 // e^−104 is 0 in f32, and 0·−104 too, where 0·−∞ would be NaN.
 LF_DEVICE float bounded_difference(float difference) { return fmaxf(difference, -104.0f); }
 
-// The sums of a block, for each of its 8 lanes. The lane brings its tokens in the order of block_place, −∞ where there is none,
-// and gets e^(z − maximum) of them. All lanes of the warp call it. `weighted` is 0 where nobody asks for the entropy.
-template <bool WithEntropy> LF_DEVICE BlockSums sum_block(const float (&z)[lane_tokens], float (&e)[lane_tokens]) {
-    float maximum = z[0];
+// The sums of a block, for each of its 8 lanes. The lane brings its tokens in the order of block_place, −∞ where there is none.
+// All lanes of the warp call it. keep(i, e) gets e^(z − maximum) of the tokens i … i + 3; `weighted` is 0 where nobody asks for
+// the entropy.
+template <bool WithEntropy, class Keep> LF_DEVICE BlockSums sum_block(const float (&z)[lane_tokens], const Keep& keep) {
+    float maximum = -infinity(); // and not the first logit, which may be NaN
 #pragma unroll
-    for (int i = 1; i < lane_tokens; i++) maximum = fmaxf(maximum, z[i]);
-    // A first logit that is NaN must not stay for −∞.
-    maximum = fmaxf(maximum, -infinity());
+    for (int i = 0; i < lane_tokens; i++) maximum = fmaxf(maximum, z[i]);
 #pragma unroll
     for (int lanes = block_lanes / 2; lanes > 0; lanes /= 2) maximum = fmaxf(maximum, __shfl_xor_sync(all_lanes, maximum, lanes));
     const float reference = finite_maximum(maximum);
-    float total[4] = {0, 0, 0, 0}, weighted[4] = {0, 0, 0, 0};
+    float total[2] = {0, 0}, weighted[2] = {0, 0};
 #pragma unroll
-    for (int i = 0; i < lane_tokens; i++) {
-        const float difference = z[i] - reference;
-        e[i] = device_exp(difference);
-        total[i % 4] += e[i];
-        if (WithEntropy) weighted[i % 4] = fmaf(e[i], bounded_difference(difference), weighted[i % 4]);
+    for (int i = 0; i < lane_tokens; i += 4) {
+        float e[4];
+#pragma unroll
+        for (int j = 0; j < 4; j++) {
+            const float difference = z[i + j] - reference;
+            e[j] = device_exp(difference);
+            total[j % 2] += e[j];
+            if (WithEntropy) weighted[j % 2] = fmaf(e[j], bounded_difference(difference), weighted[j % 2]);
+        }
+        keep(i, e);
     }
-    BlockSums sums{maximum, (total[0] + total[1]) + (total[2] + total[3]),
-                   (weighted[0] + weighted[1]) + (weighted[2] + weighted[3]), 0.0f};
+    BlockSums sums{maximum, total[0] + total[1], weighted[0] + weighted[1], 0.0f};
 #pragma unroll
     for (int lanes = block_lanes / 2; lanes > 0; lanes /= 2) {
         sums.total += __shfl_xor_sync(all_lanes, sums.total, lanes);

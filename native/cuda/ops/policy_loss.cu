@@ -1,8 +1,10 @@
 #include "policy_loss.h"
 
 #include "../../common/policy_objective.h"
+#include "../device/hopper.h"
 #include "../device/product_fma.h"
 #include "../device/product_mma.h"
+#include "../device/product_wgmma.h"
 #include "operations.h"
 #include "product.h"
 
@@ -40,90 +42,113 @@ LF_DEVICE void store_four(float* to, const float* values) {
     store_vector(to, Vector<float, 4>{{values[0], values[1], values[2], values[3]}});
 }
 
-// The sums of one block of the vocabulary, which begins at `start`, for the rows of a tile: a warp takes four of them at a time.
+// The sums of one block of the vocabulary, which begins at `start`, for the rows of a tile: a warp has as many rows as another,
+// and takes four of them at a time.
+template <class P> constexpr int rows_of_warp = P::rows / (P::compute_threads / 32);
+
 template <class P, bool Keeps>
-LF_DEVICE void sum_rows(const P& product, const float* tile, int64_t row, int64_t start, const ChunkArguments& a) {
+LF_DEVICE void sum_rows(const P& product, const float* tile, int row, int start, const ChunkArguments& a) {
     using T = typename P::Element;
     constexpr bool keeps_logits = sizeof(T) == sizeof(float);
-    static_assert(P::rows % warp_blocks == 0);
-    const int lane = product.thread() % 32;
-    for (int first = product.thread() / 32 * warp_blocks; first < P::rows; first += P::compute_threads / 32 * warp_blocks) {
-        const int i = first + lane / block_lanes;
-        const float* logits = tile + i * logit_pitch;
-        float z[lane_tokens], e[lane_tokens];
+    static_assert(rows_of_warp<P> % warp_blocks == 0);
+    const int lane = product.thread() % 32, first = product.thread() / 32 * rows_of_warp<P> + lane / block_lanes;
+    // Tokens of the block, and columns of the store.
+    const int tokens = static_cast<int>(a.vocabulary - start < vocabulary_block ? a.vocabulary - start : vocabulary_block);
+    const int columns = static_cast<int>(a.stride - start < vocabulary_block ? a.stride - start : vocabulary_block);
+#pragma unroll 1
+    for (int step = 0; step < rows_of_warp<P>; step += warp_blocks) {
+        const float* logits = tile + (first + step) * logit_pitch;
+        const int r = row + first + step;
+        float z[lane_tokens];
 #pragma unroll
         for (int j = 0; j < lane_tokens; j += 4) {
             const Vector<float, 4> piece = load_vector<4>(logits + block_place(lane, j));
 #pragma unroll
             for (int k = 0; k < 4; k++) z[j + k] = piece[k];
         }
-        if (start + vocabulary_block > a.vocabulary) {
+        if (tokens < vocabulary_block) {
 #pragma unroll
             for (int j = 0; j < lane_tokens; j++) {
-                if (start + block_place(lane, j) >= a.vocabulary) z[j] = -infinity();
+                if (block_place(lane, j) >= tokens) z[j] = -infinity();
             }
         }
         scale_logits(z, a.temperature);
-        const BlockSums sums = sum_block<true>(z, e);
-        const int64_t r = row + i;
-        if (r >= a.rows) continue;
-        if (lane % block_lanes == 0) {
-            a.sums[r * a.blocks + start / vocabulary_block] = sums;
-            const int64_t target = a.targets[r] - start;
-            if (target >= 0 && target < vocabulary_block) {
-                const float logit = logits[target];
-                a.target_logits[r] = a.temperature.value == 1.0f ? logit : scale_logit(logit, a.temperature);
-            }
-        }
-        if (Keeps) {
-            T* kept = static_cast<T*>(a.store) + r * a.stride + start;
-#pragma unroll
-            for (int j = 0; j < lane_tokens; j += 4) {
-                const int place = block_place(lane, j);
-                if (start + place < a.stride) store_four(kept + place, keeps_logits ? z + j : e + j);
-            }
+        T* kept = Keeps ? static_cast<T*>(a.store) + static_cast<int64_t>(r) * a.stride + start : nullptr;
+        const BlockSums sums = sum_block<true>(z, [&](int j, const float(&e)[4]) {
+            const int place = block_place(lane, j);
+            if (Keeps && r < a.rows && place < columns) store_four(kept + place, keeps_logits ? z + j : e);
+        });
+        if (r >= a.rows || lane % block_lanes != 0) continue;
+        a.sums[static_cast<int64_t>(r) * a.blocks + start / vocabulary_block] = sums;
+        const int target = a.targets[r] - start;
+        if (target >= 0 && target < vocabulary_block) {
+            const float logit = logits[target];
+            a.target_logits[r] = a.temperature.value == 1.0f ? logit : scale_logit(logit, a.temperature);
         }
     }
 }
 
-// Products whose threads all compute load nothing ahead of run(): between two of them, their stages are free for the logits.
-template <class P> constexpr bool shares_stages = P::threads == P::compute_threads;
+// Products without threads for loads load nothing ahead of run(): behind it, their stages are free for the logits.
+template <class P> constexpr bool shares_stages = !P::loads_ahead;
 template <class P> constexpr int tile_bytes = P::rows* logit_pitch* static_cast<int>(sizeof(float));
 template <class P> constexpr int tile_offset = shares_stages<P> ? 0 : P::shared_bytes;
 template <class P>
 constexpr int logits_shared_bytes =
     tile_offset<P> + tile_bytes<P> > P::shared_bytes ? tile_offset<P> + tile_bytes<P> : P::shared_bytes;
 
-// Of a multiprocessor at once: with the sums of f32's products 128 registers are too few.
-template <class P> constexpr int resident_blocks = shares_stages<P> && sizeof(typename P::Element) == 2 ? 2 : 1;
+// Between what writes logits to shared memory and what reads them. Warps of wgmma's products have whole rows of the tile, the
+// same that they then take.
+template <class P> LF_DEVICE void meet(const P& product) {
+    if (P::loads_ahead)
+        __syncwarp();
+    else
+        product.synchronize();
+}
+
+// Two warpgroups that compute, of which each thread holds 128 sums, and one that loads: 168 registers each of the 65,536 that a
+// multiprocessor has, and not enough for the sums beside what reduces them. Whoever loads gives them up.
+template <class P> constexpr bool moves_registers = P::loads_ahead&& P::threads == 384;
+constexpr int loader_registers = 40, compute_registers = 232;
+static_assert(128 * loader_registers + 256 * compute_registers <= 384 * 168);
 
 template <class P, bool Keeps>
-__global__ void __launch_bounds__(P::threads, resident_blocks<P>)
+__global__ void __launch_bounds__(P::threads, P::blocks)
     logits_kernel(const __grid_constant__ typename P::Operand hidden, const __grid_constant__ typename P::Operand head,
-                  const ChunkArguments a) {
+                  const ChunkArguments a, int row_tiles, int column_tiles) {
     static_assert(P::columns % vocabulary_block == 0 && tile_offset<P> % 16 == 0);
     LUFFY_DYNAMIC_SHARED(char, shared);
     float* tile = reinterpret_cast<float*>(shared + tile_offset<P>);
     P product(shared);
-    const int64_t row_tiles = (a.rows + P::rows - 1) / P::rows, column_tiles = (a.vocabulary + P::columns - 1) / P::columns;
-    for (int64_t t = blockIdx.x; t < row_tiles * column_tiles; t += gridDim.x) {
-        const TilePlace place = tile_place(t, row_tiles, column_tiles);
-        const int64_t row = place.row * P::rows, column = place.column * P::columns;
+    const auto each_tile = [&](const auto& body) {
+        for (int t = static_cast<int>(blockIdx.x); t < row_tiles * column_tiles; t += static_cast<int>(gridDim.x)) {
+            const TilePlace place = tile_place(t, row_tiles, column_tiles);
+            body(static_cast<int>(place.row) * P::rows, static_cast<int>(place.column) * P::columns);
+        }
+    };
+    if (!product.computes()) {
+        if constexpr (moves_registers<P>) give_registers<loader_registers>();
+        each_tile([&](int row, int column) {
+            typename P::Accumulators none;
+            product.run(none, hidden, head, row, column);
+        });
+        return;
+    }
+    if constexpr (moves_registers<P>) take_registers<compute_registers>();
+    each_tile([&](int row, int column) {
         typename P::Accumulators sums;
-        if (product.computes()) sums.clear();
+        sums.clear();
         product.run(sums, hidden, head, row, column);
-        if (!product.computes()) continue;
 #pragma unroll
         for (int part = 0; part < P::columns; part += vocabulary_block) {
-            product.synchronize(); // whoever still reads this memory is done
+            meet(product); // whoever still reads this memory is done
             product.for_each_pair(sums, [&](int i, int j, float& first, float& second) {
                 if (P::columns > vocabulary_block && (j < part || j >= part + vocabulary_block)) return;
                 store_vector(tile + i * logit_pitch + j - part, Vector<float, 2>{{first, second}});
             });
-            product.synchronize();
+            meet(product);
             if (column + part < a.vocabulary) sum_rows<P, Keeps>(product, tile, row, column + part, a);
         }
-    }
+    });
 }
 
 // Log-prob, entropy and log-sum-exp of a row, the other statistics, and what makes its dz; a block for each row of the chunk.
@@ -264,11 +289,12 @@ void sum_logits(const Runtime& runtime, const ChunkArguments& a, const void* hid
     using T = typename P::Element;
     const ProductMatrix<T> x{static_cast<const T*>(hidden), a.rows, hidden_size, hidden_size};
     const ProductMatrix<T> w{static_cast<const T*>(head), a.vocabulary, hidden_size, hidden_size};
-    const int64_t tiles = blocks_of(a.rows, P::rows) * blocks_of(a.vocabulary, P::columns);
-    const int64_t most = shares_stages<P> ? tiles : runtime.multiprocessors;
+    const int row_tiles = static_cast<int>(blocks_of(a.rows, P::rows)),
+              column_tiles = static_cast<int>(blocks_of(a.vocabulary, P::columns));
+    const int tiles = row_tiles * column_tiles, most = P::loads_ahead ? P::blocks * runtime.multiprocessors : tiles;
     const auto kernel = a.store != nullptr ? logits_kernel<P, true> : logits_kernel<P, false>;
     launch(runtime, "PolicyLoss.logits", kernel, dim3(static_cast<unsigned>(tiles < most ? tiles : most)), dim3(P::threads),
-           logits_shared_bytes<P>, P::operand_a(x), P::operand_b(w), a);
+           logits_shared_bytes<P>, P::operand_a(x), P::operand_b(w), a, row_tiles, column_tiles);
 }
 
 // The same chains as Linear's.
@@ -280,10 +306,16 @@ void choose_product(const Runtime& runtime, const ChunkArguments& a, const float
 }
 
 void choose_product(const Runtime& runtime, const ChunkArguments& a, const bf16* hidden, const void* head, int64_t hidden_size) {
-    if (a.rows <= 16)
+    if (multiplies_by_wgmma(runtime, hidden_size, hidden_size, hidden_size)) {
+        if (a.rows <= 64)
+            sum_logits<WgmmaProduct<Major::k, Major::k, 1, 128, 6>>(runtime, a, hidden, head, hidden_size);
+        else
+            sum_logits<WgmmaProduct<Major::k, Major::k, 2, 256, 3>>(runtime, a, hidden, head, hidden_size);
+    } else if (a.rows <= 16) {
         sum_logits<MmaProduct<Major::k, Major::k, 16, 128, 1, 4, 64, 4>>(runtime, a, hidden, head, hidden_size);
-    else
-        sum_logits<MmaProduct<Major::k, Major::k, 128, 128, 2, 4, 64, 3>>(runtime, a, hidden, head, hidden_size);
+    } else {
+        sum_logits<MmaProduct<Major::k, Major::k, 128, 128, 2, 4, 64, 2>>(runtime, a, hidden, head, hidden_size);
+    }
 }
 
 template <class T>

@@ -5,13 +5,11 @@
 
 namespace luffy {
 
-namespace {
-
 // TMA copies lines that begin at multiples of 16 bytes, and not of nothing. This must not depend on a row's neighbours: not on m,
 // and on where the matrices begin neither.
-bool takes_wgmma(const ProductArguments& p) { return p.a_stride % 8 == 0 && p.b_stride % 8 == 0 && p.k > 0; }
-
-} // namespace
+bool multiplies_by_wgmma(const Runtime& runtime, int64_t a_stride, int64_t b_stride, int64_t k) {
+    return runtime.wgmma && a_stride % 8 == 0 && b_stride % 8 == 0 && k > 0;
+}
 
 void product(const Runtime& runtime, const char* name, const ProductArguments& p) {
     if (p.m == 0 || p.n == 0) return;
@@ -19,7 +17,7 @@ void product(const Runtime& runtime, const char* name, const ProductArguments& p
     if (runtime.blas != nullptr && Blas::takes(p)) return runtime.blas->product(runtime, name, p);
     if (p.dtype == LF_F32)
         product_by_fma(runtime, name, p);
-    else if (runtime.wgmma && takes_wgmma(p))
+    else if (multiplies_by_wgmma(runtime, p.a_stride, p.b_stride, p.k))
         product_by_wgmma(runtime, name, p);
     else
         product_by_mma(runtime, name, p);

@@ -58,6 +58,10 @@ struct ProductArguments {
 // alone.
 void product(const Runtime& runtime, const char* name, const ProductArguments& arguments);
 
+// Whether product() multiplies such operands of bf16 by wgmma, where it does not leave them to cuBLASLt.
+bool multiplies_by_wgmma(const Runtime& runtime, int64_t a_stride, int64_t b_stride, int64_t k);
+
+
 } // namespace luffy
 
 #endif

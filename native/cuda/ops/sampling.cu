@@ -130,7 +130,10 @@ __global__ void __launch_bounds__(32 * draw_warps) draw_kernel(const SampleArgum
     } else {
         load_logits<Aligned>(z, row, start, lane, a);
     }
-    const BlockSums sums = sum_block<false>(z, e);
+    const BlockSums sums = sum_block<false>(z, [&](int i, const float(&terms)[4]) {
+#pragma unroll
+        for (int j = 0; j < 4; j++) e[i + j] = terms[j];
+    });
     if (lane % block_lanes == 0 && block < a.blocks) (Filtered ? a.kept_sums : a.sums)[r * a.blocks + block] = sums;
     if (draw == Draw::none) return;
     DrawnToken token;
