@@ -103,7 +103,7 @@ template <Major major, class T> bool has_whole_pieces(const ProductMatrix<T>& ma
 
 // Tiles in an order in which blocks that run at the same time share rows and columns: bands of so many row tiles, column after
 // column.
-constexpr int tile_band = 8;
+constexpr int tile_band = 16;
 
 struct TilePlace {
     int row, column; // counted in tiles
