@@ -1,5 +1,6 @@
 // Every class of product tiles, in every layout, against sums in f64; and the same bits from all classes that multiply by the
 // same instruction, whatever the tile, the alignment of rows and the number of rows: what batch invariance rests on.
+#include "../blas.h"
 #include "../ops/product_kernel.h"
 #include "../ops/product_tiles.h"
 #include "support.h"
@@ -159,6 +160,44 @@ template <Major major_a, Major major_b> void layouts(const std::string& layout, 
     }
 }
 
+// Through product(), as operations call it: whatever tiles it takes for a device of so many multiprocessors, and for so many
+// rows, the bits of a context are the same.
+template <class T> void contexts(const std::string& what, ProductLayout layout, bool wgmma, Blas* blas) {
+    constexpr int m = 70, n = 152, k = 88;
+    const bool a_transposed = layout == ProductLayout::tn, b_transposed = layout != ProductLayout::nt;
+    Input<T> b(b_transposed, n, k, 0);
+    Runtime runtime{};
+    runtime.wgmma = wgmma;
+    runtime.blas = blas;
+    std::vector<float> whole;
+    for (int rows : {m, 1, 16, 40}) {
+        Input<T> a(a_transposed, rows, k, 0);
+        for (int multiprocessors : {1, 4, 200}) {
+            runtime.multiprocessors = multiprocessors;
+            test::Array<float> c(static_cast<size_t>(rows * n), NAN);
+            ProductArguments p{};
+            p.layout = layout;
+            p.dtype = std::is_same_v<T, bf16> ? LF_BF16 : LF_F32;
+            p.a = a.memory.device, p.a_stride = a.stride;
+            p.b = b.memory.device, p.b_stride = b.stride;
+            p.m = rows, p.n = n, p.k = k;
+            p.c = c.device, p.c_stride = n, p.c_dtype = LF_F32;
+            luffy::product(runtime, what.c_str(), p);
+            test::require(cudaDeviceSynchronize(), what);
+            const std::vector<float> values = floats(c);
+            if (whole.empty()) whole = values;
+            expect_same(what + ", rows " + std::to_string(rows), values, whole);
+        }
+    }
+    Input<T> a(a_transposed, m, k, 0);
+    for (size_t i = 0; i < whole.size(); i++) {
+        double truth = 0;
+        for (int64_t j = 0; j < k; j++) truth += a.at(static_cast<int64_t>(i) / n, j) * b.at(static_cast<int64_t>(i) % n, j);
+        if (!(std::fabs(static_cast<double>(whole[i]) - truth) < 1e-3))
+            return test::expect(false, what + ": element " + std::to_string(i));
+    }
+}
+
 } // namespace
 
 void test::product() {
@@ -169,4 +208,14 @@ void test::product() {
     layouts<Major::k, Major::k>("x by W transposed", hopper);
     layouts<Major::k, Major::mn>("dy by W", hopper);
     layouts<Major::mn, Major::mn>("dy transposed by x", hopper);
+    for (ProductLayout layout : {ProductLayout::nt, ProductLayout::nn, ProductLayout::tn}) {
+        contexts<float>("f32", layout, false, nullptr);
+        contexts<bf16>("mma", layout, false, nullptr);
+        if (hopper) contexts<bf16>("wgmma", layout, true, nullptr);
+#if defined(LUFFY_CUDA_EMULATION)
+        Blas blas; // a loop
+        contexts<float>("fast f32", layout, false, &blas);
+        contexts<bf16>("fast", layout, false, &blas);
+#endif
+    }
 }
