@@ -21,7 +21,6 @@ constexpr int vocabulary_block = 128;
 constexpr int block_lanes = 8;
 constexpr int lane_tokens = vocabulary_block / block_lanes;
 constexpr int warp_blocks = 32 / block_lanes;
-constexpr int warp_tokens = warp_blocks * vocabulary_block;
 
 // The place in its block of the token that is the i-th of a lane.
 LF_DEVICE int block_place(int lane, int i) { return i / 4 * (4 * block_lanes) + lane % block_lanes * 4 + i % 4; }

@@ -115,7 +115,7 @@ template <class P, bool Keeps>
 __global__ void __launch_bounds__(P::threads, P::blocks)
     logits_kernel(const __grid_constant__ typename P::Operand hidden, const __grid_constant__ typename P::Operand head,
                   const ChunkArguments a, int row_tiles, int column_tiles) {
-    static_assert(P::columns % vocabulary_block == 0 && tile_offset<P> % 16 == 0);
+    static_assert(P::columns % vocabulary_block == 0 && tile_offset<P> % 16 == 0 && logits_shared_bytes<P> <= 227 << 10);
     LUFFY_DYNAMIC_SHARED(char, shared);
     float* tile = reinterpret_cast<float*>(shared + tile_offset<P>);
     P product(shared);

@@ -2,29 +2,36 @@
 // src/Luffy.Kernels/Ops/PolicyLoss.cs.
 //
 // Rows go through in chunks whose softmax fits a store of a fixed size:
-//   1. logits       hidden·headᵀ by tiles that exist in registers and, a vocabulary block of 128 tokens at a time, in shared
-//   memory. Each
-//                   row leaves the block's sums of the log-sum-exp, the target's logit and, where there is a gradient to come,
-//                   e^(z − block maximum) in bf16 in the store (f32: the scaled logits themselves).
-//   2. evaluate     a block of threads a row: the blocks' sums give log-prob and entropy, these the objective (in f64), that the
-//   row's terms.
-//   3. differentiate  the store becomes the logits' gradient dz in place, bf16 or f32 as the storage is; the target's from its
-//   log-prob.
-//   4. dHead += dzᵀ·hidden and dHidden = dz·head: the products of ops/product.h, one chain over the rows and one over the
-//   vocabulary,
-//                   neither of which shows chunks.
+//  1. logits: hidden·headᵀ by tiles that exist in registers and, a vocabulary block of 128 tokens at a time, in shared
+//     memory. Each row leaves the block's sums of the log-sum-exp, the target's logit and, where there is a gradient to
+//     come, e^(z − block maximum) in bf16 in the store (f32: the scaled logits themselves).
+//  2. evaluate: a block of threads a row. The blocks' sums give log-prob and entropy, these the objective, in f64, and that
+//     the row's terms.
+//  3. differentiate: the store becomes the logits' gradient dz in place, in the storage of hidden.
+//  4. dHead += dzᵀ·hidden and dHidden = dz·head by the products of ops/product.h: a chain over the rows and one over the
+//     vocabulary, neither of which shows chunks.
 // Kept terms take the place of logits worked out a second time: 6·R·H·V operations instead of 8·R·H·V.
 //
-// What it costs (by counting; no GPU has measured it). At R = 8,192, H = 4,096, V = 131,072 the three products are 26.4 TFLOP: 38
-// ms at 700 TFLOP/s, in the 8·R·H·V of benchmarks that count recomputed logits 920 TFLOP/s. What comes on top:
-//   - the epilogue of step 1, 16 logits a lane and step: 12 instructions and an exponential each, 2,000 cycles of the instruction
-//     pipelines for 128 × 128 logits of which the tensor cores take 32,800; where two blocks share a multiprocessor (mma.sync: 96
-//     KB of stages, which the logits take over; 128 registers) one works on while the other waits, else it adds 6%.
-//   - steps 1 and 3 write the store, and read and write it: 6 bytes a logit, 2 ms.
-//   - dHead is read and written once a chunk: 1.4 ms each.
-// Together some 44 ms, or 800 TFLOP/s so counted if the products keep up their 700, 490 if they are mma.sync's 400.
-// A small H makes steps 1 to 3 weigh more: at H = 1,536 their bytes are a fifth of the time.
-// Extra memory: the store, 48 bytes of sums a row and 1,024 tokens of the vocabulary, and less than 1 KB a row.
+// Tiles of step 1, with the chains that Linear's products have in the same context:
+//  - wgmma: 128 × 256, two warpgroups of 128 sums a thread and one that loads, 3 stages of 48 KB; beside them 68 KB for one
+//    vocabulary block of 128 rows, of which each warp writes, reduces and stores its own 16 and waits for nobody. 214 KB,
+//    one block a multiprocessor, which takes tile after tile while loads run ahead. What reduces does not fit beside the 64
+//    sums that wait for their turn in the 168 registers that each of 384 threads may have: the threads that load hand theirs
+//    over.
+//  - mma.sync: 128 × 128, 8 warps, 2 stages of 32 KB, over which the logits are written: 68 KB and 122 registers, two blocks
+//    a multiprocessor, of which one multiplies while the other reduces.
+//  - fma (f32): 128 × 128, 256 threads, the logits over the stages.
+//  Few rows have lower tiles of the same chains.
+//
+// What it costs, by counting; no GPU has measured it. At R = 8,192, H = 4,096, V = 131,072 the three products are 26.4 TFLOP:
+// 38 ms at 700 TFLOP/s. What comes on top:
+//  - the reduction of step 1, 22 instructions a logit: some 8,000 cycles of a tile of 128 × 256 whose products take 65,500 at
+//    best, while wgmma's tensor cores wait: 1.5 ms;
+//  - steps 1 and 3 write the store, and read and write it: 6 bytes a logit, 2 ms;
+//  - dHead is read and written once a chunk: 1.4 ms each.
+// Together some 44 ms: 600 TFLOP/s of the products, or 800 in the 8·R·H·V of benchmarks that count logits worked out twice. A
+// small H makes steps 1 and 3 weigh more: at H = 1,536 what comes on top is a quarter of the time.
+// Extra memory: the store, 16 bytes of sums for each row and vocabulary block, 36 bytes a row: 1.1 GB at the shape above.
 #ifndef LUFFY_CUDA_OPS_POLICY_LOSS_H
 #define LUFFY_CUDA_OPS_POLICY_LOSS_H
 

@@ -4,14 +4,13 @@
 // largest noisy logit. One block a row then merges what the warps left. With filters nothing is drawn at first: a block a row
 // finds the bounds of what they keep (sampling_filter.cu), and a second round reads the blocks that hold kept tokens.
 //
-// What it costs (by counting; no GPU has measured it): 128 rows of 151,936 logits are 78 MB, 23 µs at 3.35 TB/s. Some 55
+// What it costs, by counting; no GPU has measured it. 128 rows of 151,936 logits are 78 MB, 23 µs at 3.35 TB/s. Some 55
 // instructions a token (15 of Philox for the quarter that it shares, 10 of the exponential, 10 of the choice) are 37 µs on 132
-// multiprocessors, so that sampling should run at 60% of the bandwidth, in half a percent of a decoding step. The draw needs two
-// logarithms a token in its plain form, 30 instructions more; instead −ln u ≥ 1 − u bounds what noise can do: a lane works out
-// its token with the largest bound, and then only those whose bound passes the best of the warp. Four warps a block, because
-// warps share nothing and small blocks start sooner; 64 registers leave 8 such blocks a multiprocessor, with 64 KB of loads in
-// flight. Filters add a second round of the same and, for top-k and top-p, 9 passes over the listed blocks by a block a row: some
-// 0.1 ms.
+// multiprocessors: 60% of the bandwidth, half a percent of a decoding step. Drawing plainly would take two logarithms a token, 30
+// instructions more; instead −ln u ≥ 1 − u bounds what noise can do: a lane works out its token with the largest bound, and then
+// only those whose bound passes the best of the warp. Four warps a block, because warps share nothing and small blocks start
+// sooner; 64 registers leave 8 such blocks a multiprocessor, with 64 KB of loads on their way.
+// Filters add a second round of the same and, for top-k and top-p, 9 passes over the listed blocks by a block a row: some 0.1 ms.
 #ifndef LUFFY_CUDA_OPS_SAMPLING_H
 #define LUFFY_CUDA_OPS_SAMPLING_H
 
