@@ -38,13 +38,14 @@ bool chooses_wgmma(const char* asked, int32_t compute_capability) {
 
 } // namespace
 
-CudaContext::CudaContext(const cudaDeviceProp& device, const char* products, bool fast) : lf_context(cuda_kernels(), machine) {
-    machine.multiprocessors = device.multiProcessorCount;
+CudaContext::CudaContext(const cudaDeviceProp& device, const lf_context_options& options) : lf_context(cuda_kernels(), machine) {
+    machine.multiprocessors =
+        options.threads > 0 && options.threads < device.multiProcessorCount ? options.threads : device.multiProcessorCount;
     machine.compute_capability = device.major * 10 + device.minor;
     machine.shared_memory_of_block = static_cast<int32_t>(device.sharedMemPerBlockOptin);
-    machine.wgmma = chooses_wgmma(products, machine.compute_capability);
+    machine.wgmma = chooses_wgmma(options.isa, machine.compute_capability);
     machine.checks_launches = flag("LUFFY_CUDA_CHECK");
-    if (fast || flag("LUFFY_CUDA_FAST")) blas = std::make_unique<Blas>();
+    if (options.fast != 0 || flag("LUFFY_CUDA_FAST")) blas = std::make_unique<Blas>();
     machine.blas = blas.get();
     check("stream", cudaStreamCreateWithFlags(&machine.stream, cudaStreamNonBlocking));
     void* workspace = nullptr;

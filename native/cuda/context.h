@@ -29,8 +29,8 @@ struct CudaContext final : lf_context {
     std::unordered_map<void*, Memory> memory; // what allocate() gave out
     std::string description;
 
-    // `products` is mma, wgmma or null: the environment's choice, then the best that the device has.
-    CudaContext(const cudaDeviceProp& device, const char* products, bool fast);
+    // options.isa is mma, wgmma or null: the environment's choice, then the best that the device has.
+    CudaContext(const cudaDeviceProp& device, const lf_context_options& options);
     ~CudaContext();
     CudaContext(const CudaContext&) = delete;
     CudaContext& operator=(const CudaContext&) = delete;

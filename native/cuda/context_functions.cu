@@ -17,6 +17,10 @@ lf_status create(lf_context** context, const lf_context_options* options) {
         if (context == nullptr) return fail(LF_INVALID_ARGUMENT, "context must not be null");
         *context = nullptr;
         const lf_context_options o = options == nullptr ? lf_context_options{} : *options;
+        if (o.threads < 0 || o.threads > 1024) {
+            return fail(LF_INVALID_ARGUMENT,
+                        "multiprocessors must be 0 (all of the GPU's) to 1024, not " + std::to_string(o.threads));
+        }
         int devices = 0;
         const cudaError_t found = cudaGetDeviceCount(&devices);
         if (found != cudaSuccess || devices == 0)
@@ -30,7 +34,7 @@ lf_status create(lf_context** context, const lf_context_options* options) {
             return unsupported(std::string(device.name) + " has compute capability " + std::to_string(device.major) + "." +
                                std::to_string(device.minor) + "; the kernels need 8.0 (Ampere) or later");
         }
-        *context = new CudaContext(device, o.isa, o.fast != 0);
+        *context = new CudaContext(device, o);
         return LF_OK;
     });
 }
@@ -41,8 +45,7 @@ const char* error_message() { return last_error().c_str(); }
 
 const char* description(lf_context* context) { return own(context).description.c_str(); }
 
-// The host's: one issues everything.
-int32_t threads(lf_context*) { return 1; }
+int32_t threads(lf_context* context) { return own(context).machine.multiprocessors; }
 
 int32_t preferred_dtype(lf_context*) { return LF_BF16; }
 

@@ -41,7 +41,7 @@ typedef struct lf_tensor {
 typedef struct lf_context lf_context;
 
 typedef struct lf_context_options {
-    int32_t threads; /* 0: one for each available core */
+    int32_t threads; /* 0: one for each available core; of a GPU, the multiprocessors that grids are sized for */
     int32_t fast;    /* not 0: give batch invariance up where that is faster; a library without such a mode ignores it */
     /* NULL: the best that the machine has; else avx2, avx512, avx512bf16, or of a GPU, for products, mma or wgmma; missing is
        LF_UNSUPPORTED */

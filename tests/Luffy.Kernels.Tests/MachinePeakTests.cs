@@ -8,7 +8,7 @@ public sealed class MachinePeakTests
     [TestCaseSource(typeof(TestBackends), nameof(TestBackends.Native))]
     public void A_native_backend_measures_its_arithmetic(string name)
     {
-        using IBackend backend = TestBackends.Open(name, threads: 1);
+        using IBackend backend = TestBackends.Open(name, 1);
         Assert.That(backend.MeasureArithmetic(DType.F32), Is.InRange(1e9, 1e13));
         Assert.That(backend.MeasureArithmetic(DType.Bf16), Is.InRange(1e9, 1e13));
         Assert.That(() => backend.MeasureArithmetic(DType.I32), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("f32 or bf16"));

@@ -84,7 +84,7 @@ public static class Backends
     private static IBackend Open(string name, string? isa, int threads, bool asked, bool allowEmulator, bool fast = false) => name switch
     {
         "ilgpu" => new IlgpuBackend(asked, allowEmulator, threads),
-        "cuda" => new NativeBackend("cuda", fast: fast),
+        "cuda" => new NativeBackend("cuda", threads: threads, fast: fast),
         "cpu" => new NativeBackend("cpu", isa, threads),
         "reference" => new ReferenceBackend(),
         _ => throw new LuffyKernelException($"backend '{name}'", "not part of this build"),

@@ -12,7 +12,7 @@ public interface IBackend : IDisposable
     /// <summary>One line for people: what it runs on, with which instructions and how many threads.</summary>
     string Description { get; }
 
-    /// <summary>Worker threads; results do not depend on it.</summary>
+    /// <summary>Worker threads, or multiprocessors of a GPU; results do not depend on it.</summary>
     int Threads { get; }
 
     /// <summary>

@@ -17,8 +17,8 @@ public static class TestBackends
     private const string DeviceVariable = "LUFFY_TEST_ILGPU";
 
     /// <summary>
-    /// <c>emulated</c> has the tests of <see cref="Cuda"/> run on libluffy_cuda_emulated, <c>device</c> on libluffy_cuda and this machine's GPU, with
-    /// the shapes that other backends have, and <c>device-small</c> there with those of the emulator, for tools that watch every access.
+    /// <c>device</c> has the tests of <see cref="Cuda"/> run on libluffy_cuda and this machine's GPU, with the shapes that other backends have, and
+    /// <c>device-small</c> with those of the emulator, for tools that watch every access. Else they run on libluffy_cuda_emulated.
     /// </summary>
     private const string CudaVariable = "LUFFY_TEST_CUDA";
 
@@ -36,26 +36,24 @@ public static class TestBackends
     /// <summary>The same with the products of 8.0 (mma.sync).</summary>
     public const string CudaWithoutWgmma = "cuda/mma";
 
-    private static readonly string[] CudaNames = [.. CudaLibrary is null ? Array.Empty<string>() : [Cuda]];
-
     public static IEnumerable<TestFixtureData> All => Cases(["reference", .. Native], [DType.F32, DType.Bf16]);
 
     /// <summary>The same and the emulator.</summary>
-    public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator, .. CudaNames], [DType.F32, DType.Bf16]);
+    public static IEnumerable<TestFixtureData> AllAndEmulator => Cases(["reference", .. Native, Emulator, Cuda], [DType.F32, DType.Bf16]);
 
     /// <summary>The same and tensor cores, for products.</summary>
     public static IEnumerable<TestFixtureData> AllAndEmulators =>
-        [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16), .. CudaNames.Select(_ => new TestFixtureData(CudaWithoutWgmma, DType.Bf16))];
+        [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16), new(CudaWithoutWgmma, DType.Bf16)];
 
-    public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator, .. CudaNames]).Select(name => new TestFixtureData(name));
+    public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator, Cuda]).Select(name => new TestFixtureData(name));
 
     public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));
 
-    public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator, .. CudaNames], [DType.F32, DType.Bf16]);
+    public static IEnumerable<TestFixtureData> NativeAndEmulator => Cases([.. Native, Emulator, Cuda], [DType.F32, DType.Bf16]);
 
     /// <summary>What computes on GPUs, or plays one.</summary>
     public static IEnumerable<TestFixtureData> Gpus =>
-        [.. Cases([Emulator, .. CudaNames], [DType.F32, DType.Bf16]), .. CudaNames.Select(_ => new TestFixtureData(CudaWithoutWgmma, DType.Bf16))];
+        [.. Cases([Emulator, Cuda], [DType.F32, DType.Bf16]), new(CudaWithoutWgmma, DType.Bf16)];
 
     public static IEnumerable<TestFixtureData> NativeOnly => Cases(Native, [DType.F32, DType.Bf16]);
 
@@ -64,10 +62,9 @@ public static class TestBackends
 
     private static string? CudaSetting => Environment.GetEnvironmentVariable(CudaVariable);
 
-    private static string? CudaLibrary => CudaSetting switch
+    private static string CudaLibrary => CudaSetting switch
     {
-        null or "" => null,
-        "emulated" => "cuda_emulated",
+        null or "" or "emulated" => "cuda_emulated",
         "device" or "device-small" => "cuda",
         string other => throw new InvalidOperationException($"{CudaVariable} is '{other}'; it may be emulated, device or device-small"),
     };
@@ -75,7 +72,7 @@ public static class TestBackends
     private static bool IsCuda(string name) => name.StartsWith(Cuda, StringComparison.Ordinal);
 
     /// <summary>Whether a backend decides by itself how many threads it has, as GPUs do and what is compiled for them.</summary>
-    public static bool HasItsOwnThreads(string name) => IsCuda(name) || (name == Emulator && OnDevice);
+    public static bool HasItsOwnThreads(string name) => name == Emulator && OnDevice;
 
     private static bool OnDevice => Environment.GetEnvironmentVariable(DeviceVariable) switch
     {
@@ -84,14 +81,15 @@ public static class TestBackends
         string other => throw new InvalidOperationException($"{DeviceVariable} is '{other}'; it may be emulator or device"),
     };
 
-    /// <summary>Opens a backend by the name that test fixtures carry.</summary>
-    public static IBackend Open(string name, int threads = 2)
+    /// <summary>Opens a backend by the name that test fixtures carry, where nothing else is asked for with two threads or all of a GPU.</summary>
+    public static IBackend Open(string name, int? ofThreads = null)
     {
+        int threads = ofThreads ?? 2;
         if (name == "reference") return new ReferenceBackend();
         if (name == Emulator) return new IlgpuBackend(OnDevice ? new DeviceSearch(cpus: true).Open(allowEmulator: false, threads) : IlgpuDevice.OpenEmulator(threads));
         if (name == EmulatorWithTensorCores) return new IlgpuBackend(IlgpuDevice.OpenEmulator(threads, tensorCores: true));
-        if (name == Cuda) return new NativeBackend(CudaLibrary!);
-        if (name == CudaWithoutWgmma) return new NativeBackend(CudaLibrary!, "mma");
+        if (name == Cuda) return new NativeBackend(CudaLibrary, null, ofThreads ?? 0);
+        if (name == CudaWithoutWgmma) return new NativeBackend(CudaLibrary, "mma", ofThreads ?? 0);
         string isa = name["cpu/".Length..];
         if (!Supported(isa)) Assert.Ignore($"this processor has no {isa}");
         return new NativeBackend("cpu", isa, threads);
