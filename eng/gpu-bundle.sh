@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packs what checks and measures Luffy on a machine with an NVIDIA GPU that has neither .NET nor a network: luffy and the kernels' tests, both
-# with one copy of .NET's runtime, what the tests read, and gpu-check.sh, which runs all of it there.
+# with one copy of .NET's runtime, what the tests read, the sources of libluffy_cuda, which is built there, the peers in PyTorch, and
+# gpu-check.sh, which runs all of it.
 # Usage: eng/gpu-bundle.sh [FOLDER]     (default artifacts/gpu-bundle; makes FOLDER/luffy-gpu and FOLDER/luffy-gpu.tar.gz, at most 60 MB)
 # On the other machine: tar -xzf luffy-gpu.tar.gz && luffy-gpu/gpu-check.sh [RESULTS]
 set -euo pipefail
@@ -27,14 +28,19 @@ mkdir -p "$bundle/tests/oracles" "$bundle/eng"
 cp -r "$root/tests/fixtures" "$bundle/tests/"
 cp "$root/tests/oracles/luffy_oracle.py" "$root/tests/oracles/parity.py" "$bundle/tests/oracles/"
 cp "$root/eng/parity-torch.sh" "$bundle/eng/"
-cp "$root/eng/gpu-check.sh" "$root/perf/peers/torch_ceilings.py" "$bundle/"
+cp "$root/eng/gpu-check.sh" "$root/eng/gpu-check-lib.sh" "$bundle/"
+mkdir -p "$bundle/peers" "$bundle/source"
+cp "$root"/perf/peers/{torch_gpu,gpu_results,compare}.py "$bundle/peers/"
+(cd "$root" && git ls-files -z native CMakeLists.txt CMakePresets.json | tar --null -T - -cf -) | tar -xf - -C "$bundle/source"
 echo "luffy $(git -C "$root" describe --always --dirty 2>/dev/null || echo unknown)" >"$bundle/version.txt"
 
-# Classes with tests on a backend, in a file of its name; shapes of real models last, because they take longest.
-"$bundle/bin/Luffy.Kernels.Tests" --list-tests json --filter 'FullyQualifiedName~"ilgpu"' >"$root/build/gpu-tests.json"
-sed -n 's/.*"typeName": "\([A-Za-z]*\)(\\"ilgpu.*/\1/p' "$root/build/gpu-tests.json" | sort -u | sed '/^RealShapeTests$/d' >"$bundle/tests/ilgpu.txt"
-[ -s "$bundle/tests/ilgpu.txt" ] || fail "no test runs on the backend for any GPU; see build/gpu-tests.json"
-echo RealShapeTests >>"$bundle/tests/ilgpu.txt"
+# Classes with tests on a backend, in a file of its name; shapes of real models first, because they take longest.
+for backend in cuda ilgpu; do
+  LUFFY_TEST_CUDA=device "$bundle/bin/Luffy.Kernels.Tests" --list-tests json --filter "FullyQualifiedName~\"$backend" >"$root/build/gpu-tests.json"
+  echo RealShapeTests >"$bundle/tests/$backend.txt"
+  sed -n "s/.*\"typeName\": \"\([A-Za-z]*\)(\\\\\"$backend\\\\.*/\1/p" "$root/build/gpu-tests.json" | sort -u | sed '/^RealShapeTests$/d' >>"$bundle/tests/$backend.txt"
+  [ "$(wc -l <"$bundle/tests/$backend.txt")" -gt 9 ] || fail "too few tests run on $backend; see build/gpu-tests.json"
+done
 
 tar -czf "$output/luffy-gpu.tar.gz" -C "$output" luffy-gpu
 bytes=$(stat -c %s "$output/luffy-gpu.tar.gz")

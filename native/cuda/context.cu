@@ -59,7 +59,7 @@ CudaContext::CudaContext(const cudaDeviceProp& device, const lf_context_options&
                   std::to_string(device.minor) + ", " + std::to_string(device.multiProcessorCount) +
                   " multiprocessors, products by " + (machine.wgmma ? "wgmma" : "mma.sync") +
                   (blas != nullptr ? " and, not batch-invariant, cuBLASLt" : "") + ", " +
-                  std::to_string(device.totalGlobalMem >> 20) + " MiB";
+                  std::to_string(device.totalGlobalMem >> 20) + " MiB; no GPU has run these kernels yet";
 }
 
 CudaContext::~CudaContext() {
