@@ -240,9 +240,7 @@ void Blas::product(const Runtime& runtime, const char* name, const ProductArgume
 
 struct Blas::Library {};
 
-Blas::Blas() {
-    throw std::runtime_error("this library was built without cublasLt.h, which the fast mode (--fast) needs");
-}
+Blas::Blas() { throw std::runtime_error("this library was built without cublasLt.h, which the fast mode (--fast) needs"); }
 
 void Blas::product(const Runtime&, const char*, const ProductArguments&) {}
 

@@ -8,18 +8,20 @@
 // loads by TMA, as far ahead as there are stages, into the next tile too. No class spills, and no product waits for one before
 // it but for its operands.
 //   128 × 256, 2 warpgroups of 64 × 256, 4 stages of 48 KB: a stage takes the tensor cores 1,024 cycles, in which its operands
-//     must come from the level-2 cache: 48 bytes a cycle and multiprocessor of the 64 that there are, some 8 TB/s at 75% of the
-//     peak. That, not the tensor cores, is expected to bound it: 60 to 65% of the peak, less a tenth at K = 1,536, where the
-//     tensor cores wait while 24 stages' sums are written. 128 sums a thread of 168 registers, so that registers need not be
-//     moved between warpgroups.
-//   128 × 128, 2 warpgroups, 6 stages of 32 KB: where 128 × 256 leaves multiprocessors idle or in a last wave.
+//     must come from the level-2 cache: 48 bytes a cycle and multiprocessor, some 8 TB/s at 75% of the peak. That, not the
+//     tensor cores, is expected to bound it: 60 to 65% of the peak, less a tenth at K = 1,536, where the tensor cores wait
+//     while 24 stages' sums are written. Clusters that share a tile by multicast would ask for less; they are not used. 128
+//     sums a thread of 168 registers, so that registers need not be moved between warpgroups.
+//   128 × 192, 5 stages of 40 KB, and 128 × 128, 6 stages of 32 KB: where 128 × 256 leaves multiprocessors idle, all the time or
+//     in a last wave. They ask the cache for an eighth and a third more bytes for the same products.
 //   64 × 64, 1 warpgroup, 12 stages of 16 KB: up to 64 rows. Weights stream: 96 KB of them are on their way in a block, five
 //     times what 3.35 TB/s ask for at a latency of 0.8 µs.
 //   64 × 32, 1 warpgroup, 16 stages of 12 KB: the same where a weight has few rows, N = 1,536 say, for more blocks. Rows of the
 //     tile beyond the last are zeros that no memory is read for. Splitting K instead would split chains.
-//   Which is taken is what takes the fewest cycles by that count (cycles_of in product_wgmma.cu). For Qwen2.5-1.5B: decoding
-//     takes the last two, at 90 to 150% of the time that reading the weights takes; training 128 × 256 for all but some
-//     gradients of weights.
+//   Which is taken is what takes the fewest cycles by that count (cycles_of in product_wgmma.cu). For Qwen2.5-1.5B: decoding up
+//     to 16 sequences takes the last two, at 70 to 180% of the time that reading the weights takes; training on 4,096 tokens or
+//     more at a time takes 128 × 256, or 128 × 192 where N or K of 1,536 make few tiles, which fill the last wave to 80% or
+//     more but for the gradient of attention's output weight (62%).
 // mma.sync (bf16, compute capability 8.0 and later; product_mma.cu)
 //   128 × 128, 8 warps of 64 × 32, 64 terms a stage, 2 stages (64 KB): a stage is 512 mma and, as ldmatrix reads it, 96 KB of
 //     shared memory: 768 cycles' worth where the tensor cores of an A100 need 1,024. 64 sums of 128 registers a thread, so that

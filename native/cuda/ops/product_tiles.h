@@ -28,6 +28,7 @@ struct MmaNarrowTiles {
 
 template <Major major_a, Major major_b> struct WgmmaTiles {
     using Large = WgmmaProduct<major_a, major_b, 2, 256, 4>;
+    using Wide = WgmmaProduct<major_a, major_b, 2, 192, 5>;
     using Square = WgmmaProduct<major_a, major_b, 2, 128, 6>;
     using Few = WgmmaProduct<major_a, major_b, 1, 64, 12>;
 };

@@ -5,14 +5,14 @@ namespace luffy {
 
 namespace {
 
-// Cycles that a product takes at best by tiles of a class: of 64 terms, a tile takes the tensor cores rows · columns · 64 / 2,048
-// cycles and its operands from the level-2 cache at 64 bytes a cycle, of which rows beyond the matrix are none; a wave of tiles
-// takes what a tile takes.
+// Cycles that a product takes at best by tiles of a class, for 64 terms: what a tile takes, a wave of tiles after another. A
+// tile's products take the tensor cores, 2,048 of them a cycle; its operands come from the level-2 cache, which gives all
+// multiprocessors together some 48 bytes a cycle each, and rows beyond the matrix are not read.
 template <class P> int64_t cycles_of(const Runtime& runtime, const ProductArguments& p) {
     const int64_t waves = blocks_of(tiles_of<P>(p), int64_t{P::blocks} * runtime.multiprocessors);
     const int64_t rows = p.m < P::rows ? p.m : P::rows, columns = p.n < P::columns ? p.n : P::columns;
     const int64_t multiply = int64_t{P::rows} * P::columns * product_depth / 2048,
-                  load = (rows + columns) * product_depth * 2 / 64;
+                  load = (rows + columns) * product_depth * 2 / 48;
     // Barriers and the instructions' own latency, once a stage.
     constexpr int64_t overhead = 50;
     return waves * ((multiply > load ? multiply : load) + overhead);
@@ -36,12 +36,13 @@ template <class... Products> void launch_one_of(const Runtime& runtime, const ch
 template <Major major_a, Major major_b> void choose_tile(const Runtime& runtime, const char* name, const ProductArguments& p) {
     using Tiles = WgmmaTiles<major_a, major_b>;
     using Large = typename Tiles::Large;
+    using Wide = typename Tiles::Wide;
     using Square = typename Tiles::Square;
     using Few = typename Tiles::Few;
     if constexpr (major_b == Major::k)
-        launch_one_of<Large, Square, Few, WgmmaNarrowTiles::Narrow>(runtime, name, p);
+        launch_one_of<Large, Wide, Square, Few, WgmmaNarrowTiles::Narrow>(runtime, name, p);
     else
-        launch_one_of<Large, Square, Few>(runtime, name, p);
+        launch_one_of<Large, Wide, Square, Few>(runtime, name, p);
 }
 
 } // namespace

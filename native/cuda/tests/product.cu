@@ -152,11 +152,11 @@ template <Major major_a, Major major_b> void layouts(const std::string& layout, 
     }
     if (!hopper) return;
     if constexpr (b_transposed) {
-        compare<typename Wgmma::Large, typename Wgmma::Square, typename Wgmma::Few>("wgmma, " + layout, a_transposed,
-                                                                                    b_transposed, 0);
-    } else {
-        compare<typename Wgmma::Large, typename Wgmma::Square, typename Wgmma::Few, WgmmaNarrowTiles::Narrow>(
+        compare<typename Wgmma::Large, typename Wgmma::Wide, typename Wgmma::Square, typename Wgmma::Few>(
             "wgmma, " + layout, a_transposed, b_transposed, 0);
+    } else {
+        compare<typename Wgmma::Large, typename Wgmma::Wide, typename Wgmma::Square, typename Wgmma::Few,
+                WgmmaNarrowTiles::Narrow>("wgmma, " + layout, a_transposed, b_transposed, 0);
     }
 }
 
