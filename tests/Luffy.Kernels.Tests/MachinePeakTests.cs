@@ -21,6 +21,16 @@ public sealed class MachinePeakTests
         Assert.That(backend.MeasureBandwidth(), Is.InRange(1e8, 1e13));
     }
 
+    // An emulation has no speed to speak of, but its kernels are those that measure a GPU.
+    [TestCase(TestBackends.Cuda), TestCase(TestBackends.CudaWithoutWgmma)]
+    public void The_kernels_that_measure_a_gpu_run(string name)
+    {
+        using IBackend backend = TestBackends.Open(name);
+        Assert.That(backend.MeasureArithmetic(DType.F32), Is.InRange(1e5, 1e15));
+        Assert.That(backend.MeasureArithmetic(DType.Bf16), Is.InRange(1e5, 1e16));
+        Assert.That(backend.MeasureBandwidth(), Is.InRange(1e5, 1e14));
+    }
+
     [Test]
     public void The_reference_has_no_limit_to_speak_of()
     {
