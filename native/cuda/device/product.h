@@ -40,6 +40,8 @@
 //                                   strip[row · P::strip_pitch + column] in the warp's own piece of shared memory, for all of its
 //                                   lanes to read: tile element (i, j) is the first. The kernel is given P::strip_bytes more than
 //                                   P::shared_bytes. By all threads that compute, at the end of a kernel's tile.
+// Sums must stay floats between run() and wherever they go, and come from floats: where nvcc carries them as integers (memcpy, a
+// Vector of bits), ptxas waits for every wgmma before the next and says so (C7514).
 //
 // How a kernel that needs whole rows (the loss) uses it; several column tiles of one row tile, one after another:
 //
@@ -65,8 +67,8 @@
 // tensor cores (one fmaf a term in f32), K padded with zeros to a multiple of product_depth. Which tile, thread, block or kernel
 // works it out does not matter. That rests on one assumption about the hardware: that an mma (or wgmma) works out each element of
 // its result from that element's row of A, column of B and start value alone, in the same way at each place of the tile (and, of
-// wgmma, at each N). NVIDIA does not document it; all known tensor cores are so. mma and wgmma are not assumed to agree with each
-// other.
+// wgmma, at each N). NVIDIA does not document it; all known tensor cores are so, and tests/product.cu holds
+// every class of tiles to the same bits on the GPU that it runs on. mma and wgmma are not assumed to agree with each other.
 #ifndef LUFFY_CUDA_DEVICE_PRODUCT_H
 #define LUFFY_CUDA_DEVICE_PRODUCT_H
 

@@ -19,7 +19,7 @@
 //   64 × 32, 1 warpgroup, 16 stages of 12 KB: the same where a weight has few rows, N = 1,536 say, for more blocks. Rows of the
 //     tile beyond the last are zeros that no memory is read for. Splitting K instead would split chains.
 //   Which is taken is what takes the fewest cycles by that count (cycles_of in product_wgmma.cu). For Qwen2.5-1.5B: decoding up
-//     to 16 sequences takes the last two, at 70 to 180% of the time that reading the weights takes; training on 4,096 tokens or
+//     to 16 sequences takes the last two, at 100 to 180% of the time that reading the weights takes; training on 4,096 tokens or
 //     more at a time takes 128 × 256, or 128 × 192 where N or K of 1,536 make few tiles, which fill the last wave to 80% or
 //     more but for the gradient of attention's output weight (62%).
 // mma.sync (bf16, compute capability 8.0 and later; product_mma.cu)
