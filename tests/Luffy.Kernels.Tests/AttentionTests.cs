@@ -1,6 +1,6 @@
 namespace Luffy.Kernels.Tests;
 
-[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulator))]
+[TestFixtureSource(typeof(TestBackends), nameof(TestBackends.AllAndEmulatorWithoutWgmma))]
 public sealed class AttentionTests(string backend, DType dtype) : OperationTests(backend, dtype)
 {
     // The emulator of CUDA's kernels is fast enough for most of what is here.

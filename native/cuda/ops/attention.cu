@@ -53,7 +53,7 @@ template <class T> void forward(const Runtime& runtime, void* y, float* log_sum_
     // Which sequences are decoded, and the room that the chunks of one of them need.
     call.decodes = true;
     DecodedBatch batch{};
-    batch.width = padded_width(shape.head_dim);
+    batch.width = padded_width(shape.head_dim, 64);
     bool prompts = false;
     for (int s = 0; s < sequences; s++) {
         const int length = a.host_query_starts[s + 1] - a.host_query_starts[s];

@@ -2,45 +2,53 @@
 //
 // What a result is. A row is one head of one query. Its scores come 64 keys at a time from the sequence's first token on; within
 // a chunk of 256 keys runs the online softmax, a step a block of keys; the chunks' sums are then merged in ascending order, as if
-// each had been worked out somewhere else, which is what decoding does with them. With bf16 a score is one chain of mma.sync
-// m16n8k16 over the head, a chunk's output one chain over its keys, of weights rounded to bf16; keys that a row does not see
-// weigh exactly 0, so tiles may reach beyond them. Training, prefill and decoding are the same device function (forward_bf16.h),
-// and a row's bits do not depend on the tile that it lies in. With f32 they are chains of fused multiply-adds (forward_f32.cu).
+// each had been worked out somewhere else, which is what decoding does with them. With bf16 a score is one chain of matrix
+// instructions over the head, 16 elements each, and a chunk's output one chain over its keys, of weights rounded to bf16; keys
+// that a row does not see weigh exactly 0, so tiles may reach beyond them. Training, prefill and decoding are the same device
+// function (forward_bf16.h), and a row's bits do not depend on the tile that it lies in. The instruction is wgmma or mma.sync,
+// the context's choice for all of them. With f32 they are chains of fused multiply-adds (forward_f32.cu).
 //
 // Rows of one key-value head are numbered token by token and within a token head by head (rows.h), in every kernel: a tile of 128
 // rows of Qwen2.5-1.5B (6 queries a key) spans 22 tokens, reads each key once for all six heads, and reaches at most a block of
 // keys beyond the diagonal; the rows of a decoded token fill 6 of the 16 rows that an mma has anyway.
 //
-// Tiles, registers (nvcc 12.4, sm_90a; sm_80 within 15 of them; nothing spills) and shared memory, bf16:
-//   kernel               head  warps  own rows  other rows, stages  registers  shared memory  blocks of a multiprocessor (H100)
-//   forward, prefill      128      8       128            64 × 2          254        102 KiB  1
-//   forward, prefill       64      8       128            64 × 2          192         54 KiB  1
-//   decode                128      1        16            64 × 2          171         72 KiB  3
-//   decode                 64      1        16            64 × 2          130         38 KiB  5
-//   backward, keys        128      8       128            64 × 2          255        138 KiB  1
-//   backward, keys         64      8       128            64 × 2          232         74 KiB  1
-//   backward, queries     128      8       128            64 × 2          246        138 KiB  1
-//   backward, queries      64      8       128            64 × 2          202         74 KiB  1
-// Heads of other sizes take the next of 32, 64, 128 and 256 columns, filled up with zeros. Those of more than 128 have 4 warps,
-// and blocks for either half of their columns, which work out the scores twice: 2 · 16 × 256 sums of a warp would not fit.
+// Tiles, registers (nvcc 12.4 for sm_90a; nothing spills there or for sm_80) and shared memory, bf16:
+//   kernel                     head  warps  own rows  other rows, stages  registers  shared memory  blocks an SM of the H100
+//   forward, prefill: wgmma     128      8       128              64 × 2        231         97 KiB  1
+//                                64      8       128              64 × 2        154         49 KiB  1
+//   decode: wgmma               128      4        64              64 × 2        128         81 KiB  2
+//                                64      4        64              64 × 2         95         41 KiB  5
+//   forward, prefill: mma.sync  128      8       128              64 × 2        255        102 KiB  1
+//                                64      8       128              64 × 2        192         54 KiB  1
+//   decode: mma.sync            128      1        16              64 × 2        172         72 KiB  3
+//                                64      1        16              64 × 2        134         38 KiB  5
+//   backward, keys: mma.sync    128      8       128              64 × 2        255        138 KiB  1
+//                                64      8       128              64 × 2        228         74 KiB  1
+//   backward, queries: mma.sync 128      8       128              64 × 2        240        138 KiB  1
+//                                64      8       128              64 × 2        200         74 KiB  1
+// Heads of other sizes take the next of 32 (64 with wgmma), 64, 128 and 256 columns, filled up with zeros. Those of more than 128
+// have 4 warps, and blocks for either half of their columns, which work out the scores twice: two sums of 16 × 256 of a warp
+// would not fit. 99 KiB, as consumer GPUs have, are not enough for heads of 128 with mma.sync, nor for their backward pass.
 //
 // Why so. Two sums a row (its chunk's and the merged one) of 128 columns take 128 of a thread's 255 registers with 16 rows a
-// warp, and 32 rows would not fit. So fragments of keys and values are read from shared memory for 16 rows: 32 KiB for 0.52
-// MFLOP, 256 cycles of shared memory beside 205 cycles of mma.sync (0.62 of the H100's dense peak of 4,096 FLOP a cycle): shared
-// memory bounds the forward pass at 0.5 of the dense peak. Queries stay in registers for that reason, and tiles of 128 rows for
-// L2's: 2.1 TB/s at 280 TFLOP/s. Two stages: a block of keys takes 2,000 cycles, longer than memory takes to answer.
+// warp, and 32 rows would not fit. By mma.sync fragments of keys and values are therefore read from shared memory for 16 rows: 32
+// KiB for 0.52 MFLOP, 256 cycles of shared memory beside 205 cycles of mma.sync (0.62 of the H100's dense 4,096 FLOP a cycle):
+// shared memory bounds it at half of the dense peak. wgmma reads shared memory for 64 rows, and leaves the registers that held
+// queries: 1,024 cycles for a block of keys and two warpgroups, of which one works on its softmax (512 cycles of special
+// functions for both) while the other multiplies. Tiles of 128 rows for the second-level cache's sake: 3.7 TB/s at 500 TFLOP/s.
+// Two stages: a block of keys takes 1,300 cycles, longer than memory takes to answer.
 //
 // The backward pass has one kernel for gradients of keys and values and one for those of queries, so that every sum has an owner
 // and an order: 7 products where one kernel with atomics would have 5. dK and dV of 16 keys a warp are the same 128 registers;
 // their scores are worked out transposed, so that weights are left operands without a detour through shared memory.
 //
-// Expected of an H100, not measured: forward 250–300 TFLOP/s at 8,192 tokens and heads of 128 (25–30% of the dense peak),
-// backward 180– 220 counting 5 products, decoding 70–80% of memory's bandwidth from some 400 chunks on. The bar of 450 TFLOP/s
-// needs wgmma, whose bits would have to be those of decoding too.
+// Expected of an H100, not measured: forward 400–500 TFLOP/s by wgmma at 8,192 tokens and heads of 128, 250–300 by mma.sync;
+// backward 180–220 counting 5 products; decoding 70–80% of memory's bandwidth from some 300 chunks on.
 //
-// Decoding leaves 130 floats a row and chunk to merge.cu: 5% of the bytes of the keys and values with 6 rows a key-value head.
-// One warp a block: three blocks of 34 KiB in flight each are five times what hides memory's latency, and nothing has to be
-// exchanged.
+// Decoding leaves 130 floats a row and chunk to merge.cu: 5% of the bytes of the keys and values with 6 rows a key-value head. A
+// block of keys and values of 32 KiB is always on its way to each of two or more blocks of an SM: three times what hides memory's
+// latency. With wgmma three of the four warps multiply rows that are not there: the price of the bits, 1,100 cycles for 32 KiB
+// that take memory 2,200.
 //
 // f32 is for checks and small models: 64 × 64 tiles forward (4 × 4 scores a thread), 32 × 32 backward; shared memory bounds both.
 #ifndef LUFFY_CUDA_OPS_ATTENTION_H
@@ -55,10 +63,13 @@ constexpr int key_block = 64;   // keys of a step of the softmax
 constexpr int chunk_keys = 256; // keys whose sums are worked out apart: a block of its own in decoding
 
 constexpr int page_size = LF_PAGE_SIZE;
-constexpr int tile_rows = 16; // of an mma: a warp's own rows
+constexpr int tile_rows = 16; // a warp's own rows
 
 // The width of a head's tiles: columns beyond the head's end are zeros.
-constexpr int padded_width(int head_dim) { return head_dim <= 32 ? 32 : head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256; }
+constexpr int padded_width(int head_dim, int least) {
+    const int width = head_dim <= 32 ? 32 : head_dim <= 64 ? 64 : head_dim <= 128 ? 128 : 256;
+    return width < least ? least : width;
+}
 
 // Columns of a head that a block has sums of.
 template <int Width> constexpr int output_columns = Width < 128 ? Width : 128;

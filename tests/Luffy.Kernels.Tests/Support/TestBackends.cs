@@ -45,6 +45,9 @@ public static class TestBackends
     public static IEnumerable<TestFixtureData> AllAndEmulators =>
         [.. AllAndEmulator, new(EmulatorWithTensorCores, DType.Bf16), new(CudaWithoutWgmma, DType.Bf16)];
 
+    /// <summary>The same as <see cref="AllAndEmulator"/> and CUDA's other matrix instruction.</summary>
+    public static IEnumerable<TestFixtureData> AllAndEmulatorWithoutWgmma => [.. AllAndEmulator, new(CudaWithoutWgmma, DType.Bf16)];
+
     public static IEnumerable<TestFixtureData> AllAndEmulatorF32 => ((string[])["reference", .. Native, Emulator, Cuda]).Select(name => new TestFixtureData(name));
 
     public static IEnumerable<TestFixtureData> AllF32 => ((string[])["reference", .. Native]).Select(name => new TestFixtureData(name));

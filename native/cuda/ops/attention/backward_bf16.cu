@@ -53,11 +53,11 @@ __global__ void __launch_bounds__(BackwardTile<Width>::threads, 1) backward_kern
     const auto fetch = [&](int first, int stage) {
         bf16 *const a = stages + stage * 2 * Tile::other_elements, *const b = a + Tile::other_elements;
         if constexpr (OwnKeys) {
-            load_tiles<Tile::other, Width, Width, Tile::threads>(a, b, query_pairs(qkv, dy, tile, kv_head, shape), first, rows, 0,
-                                                                 head_dim, call.aligned);
+            load_tiles<PaddedLayout, Tile::other, Width, Width, Tile::threads>(a, b, query_pairs(qkv, dy, tile, kv_head, shape),
+                                                                               first, rows, 0, head_dim, call.aligned);
         } else {
-            load_tiles<Tile::other, Width, Width, Tile::threads>(a, b, packed_rows(qkv, tile, kv_head, shape), first, tile.tokens,
-                                                                 0, head_dim, call.aligned);
+            load_tiles<PaddedLayout, Tile::other, Width, Width, Tile::threads>(a, b, packed_rows(qkv, tile, kv_head, shape),
+                                                                               first, tile.tokens, 0, head_dim, call.aligned);
         }
         copy_async_commit();
     };
@@ -79,11 +79,11 @@ __global__ void __launch_bounds__(BackwardTile<Width>::threads, 1) backward_kern
     };
 
     if constexpr (OwnKeys) {
-        load_tiles<Tile::own, Width, Width, Tile::threads>(own_a, own_b, packed_rows(qkv, tile, kv_head, shape), tile.first,
-                                                           tile.tokens, 0, head_dim, call.aligned);
+        load_tiles<PaddedLayout, Tile::own, Width, Width, Tile::threads>(own_a, own_b, packed_rows(qkv, tile, kv_head, shape),
+                                                                         tile.first, tile.tokens, 0, head_dim, call.aligned);
     } else {
-        load_tiles<Tile::own, Width, Width, Tile::threads>(own_a, own_b, query_pairs(qkv, dy, tile, kv_head, shape), tile.first,
-                                                           rows, 0, head_dim, call.aligned);
+        load_tiles<PaddedLayout, Tile::own, Width, Width, Tile::threads>(own_a, own_b, query_pairs(qkv, dy, tile, kv_head, shape),
+                                                                         tile.first, rows, 0, head_dim, call.aligned);
     }
     fetch(begin, 0);
     fetch_statistics(begin);
@@ -192,7 +192,7 @@ template <int Width, bool OwnKeys> void backward(const Runtime& runtime, const B
 } // namespace
 
 void backward_bf16(const Runtime& runtime, const BackwardCall& call) {
-    with_width(call.shape.head_dim, [&](auto width) {
+    with_width<32>(call.shape.head_dim, [&](auto width) {
         backward<decltype(width)::value, true>(runtime, call, "attention.backward_key_value");
         backward<decltype(width)::value, false>(runtime, call, "attention.backward_query");
     });

@@ -32,10 +32,11 @@ struct BackwardCall {
     bool aligned;
 };
 
-template <class Body> void with_width(int head_dim, Body&& body) {
-    switch (padded_width(head_dim)) {
+template <int Least, class Body> void with_width(int head_dim, Body&& body) {
+    switch (padded_width(head_dim, Least)) {
     case 32:
-        return body(std::integral_constant<int, 32>());
+        if constexpr (Least <= 32) return body(std::integral_constant<int, 32>());
+        break;
     case 64:
         return body(std::integral_constant<int, 64>());
     case 128:

@@ -7,28 +7,32 @@ namespace luffy::attention {
 namespace {
 
 // A block's share: 16 rows a warp, a ring of two stages of keys and values.
-template <int Width> struct ForwardTile {
+template <class Products, int Width> struct ForwardTile {
     static constexpr int warps = block_warps<Width>, threads = 32 * warps, rows = tile_rows * warps;
-    static constexpr int query_elements = rows * tile_stride<Width>;
-    static constexpr int shared_bytes = (query_elements + 2 * KeyTiles<Width>::elements) * 2;
+    static constexpr int query_elements = Products::Layout::template elements<rows, Width>;
+    static constexpr int output_stride = tile_stride<output_columns<Width>>;
+    static constexpr int shared_bytes =
+        alignment_bytes<Products> + (query_elements + 2 * KeyTiles<Products, Width>::elements) * 2;
+    static_assert(rows * output_stride <= query_elements + 2 * KeyTiles<Products, Width>::elements);
 };
 
-// A warp's outputs take the place of its queries, and go from there to memory.
-template <int Width>
-LF_DEVICE void store_outputs(const ForwardCall<bf16>& call, const RowTile& tile, bf16* own,
-                             const WarpSums<KeyTiles<Width>::columns>& totals, const Statistics (&statistics)[2]) {
-    using Keys = KeyTiles<Width>;
+// A warp's outputs go to memory by way of shared memory, which nobody reads any more.
+template <class Products, int Width, class Sums>
+LF_DEVICE void store_outputs(const ForwardCall<bf16>& call, const RowTile& tile, bf16* shared, const Sums& totals,
+                             const Statistics (&statistics)[2]) {
+    using Keys = KeyTiles<Products, Width>;
+    constexpr int stride = ForwardTile<Products, Width>::output_stride;
     const Geometry shape = call.shape;
     const int rows = tile.tokens * shape.group, warp_first = tile.first + tile_rows * warp_index();
     if (warp_first >= rows) return;
     const int kv_head = static_cast<int>(blockIdx.y) / Keys::parts;
     const int first_column = static_cast<int>(blockIdx.y) % Keys::parts * Keys::columns;
-    __syncwarp(); // the other lanes have read the queries
-    round_rows<tile_stride<Width>>(own, totals.output, 1.0f / statistics[0].sum, 1.0f / statistics[1].sum);
+    bf16* const own = shared + warp_index() * tile_rows * stride;
+    round_rows<stride>(own, totals.output, 1.0f / statistics[0].sum, 1.0f / statistics[1].sum);
     __syncwarp();
     const QueryRows<bf16> target = output_rows(call.y, tile, kv_head, shape);
-    store_rows<Keys::columns, tile_stride<Width>>([&](int row) { return target.row(row); }, own, warp_first, rows, first_column,
-                                                  shape.head_dim, call.aligned);
+    store_rows<Keys::columns, stride>([&](int row) { return target.row(row); }, own, warp_first, rows, first_column,
+                                      shape.head_dim, call.aligned);
     if (call.log_sum_exp == nullptr || first_column > 0 || lane_index() % 4 != 0) return;
 #pragma unroll
     for (int r = 0; r < 2; r++) {
@@ -39,11 +43,11 @@ LF_DEVICE void store_outputs(const ForwardCall<bf16>& call, const RowTile& tile,
     }
 }
 
-template <int Width, bool Paged>
-__global__ void __launch_bounds__(ForwardTile<Width>::threads, 1) forward_kernel(ForwardCall<bf16> call) {
-    using Tile = ForwardTile<Width>;
-    using Keys = KeyTiles<Width>;
-    LUFFY_DYNAMIC_SHARED(bf16, shared);
+template <class Products, int Width, bool Paged>
+__global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forward_kernel(ForwardCall<bf16> call) {
+    using Tile = ForwardTile<Products, Width>;
+    using Keys = KeyTiles<Products, Width>;
+    LUFFY_DYNAMIC_SHARED(bf16, unaligned);
     const Geometry shape = call.shape;
     // The end of the kernel reads the tile again rather than keep it in registers.
     __shared__ RowTile kept_tile;
@@ -55,7 +59,7 @@ __global__ void __launch_bounds__(ForwardTile<Width>::threads, 1) forward_kernel
     const int kv_head = static_cast<int>(blockIdx.y) / Keys::parts;
     const int first_column = static_cast<int>(blockIdx.y) % Keys::parts * Keys::columns;
 
-    bf16 *const queries = shared, *const stages = shared + Tile::query_elements;
+    bf16 *const queries = align_tiles<Products>(unaligned), *const stages = queries + Tile::query_elements;
     const auto fetch = [&](int first) {
         bf16* const to = stages + first / key_block % 2 * Keys::elements;
         if constexpr (Paged) {
@@ -67,32 +71,30 @@ __global__ void __launch_bounds__(ForwardTile<Width>::threads, 1) forward_kernel
                                                 shape.head_dim, call.aligned);
         }
     };
-    load_tile<Tile::rows, Width, Tile::threads>(queries, query_rows(call.qkv, tile, kv_head, shape), tile.first, rows,
-                                                shape.head_dim, call.aligned);
+    load_tile<typename Products::Layout, Tile::rows, Width, Tile::threads>(queries, query_rows(call.qkv, tile, kv_head, shape),
+                                                                           tile.first, rows, shape.head_dim, call.aligned);
     fetch(0);
-    copy_async_wait<0>();
-    __syncthreads();
+    Keys::template receive<0>();
 
     // Keys that rows see. Rows beyond the last compute something too, which goes nowhere.
     const auto seen = [&](int row) {
         return earlier + static_cast<int>(static_cast<unsigned>(min(row, rows - 1)) / static_cast<unsigned>(shape.group)) + 1;
     };
     const int warp_first = tile.first + tile_rows * warp_index();
-    const int least = seen(warp_first), most = warp_first < rows ? seen(warp_first + tile_rows - 1) : 0;
+    const int group_first = tile.first + tile_rows * warp_index() / Products::rows * Products::rows;
+    const int least = seen(group_first), most = group_first < rows ? seen(group_first + Products::rows - 1) : 0;
     const int end = seen(tile.first + Tile::rows - 1);
 
-    bf16* const own = queries + warp_index() * tile_rows * tile_stride<Width>;
-    const typename Keys::Queries query(own);
+    const typename Products::template Queries<Width, Tile::rows> query(queries);
     WarpSums<Keys::columns> sums, totals;
     Statistics statistics[2];
     sums.clear();
     totals.clear();
     for (int first = 0; first < end; first += key_block) {
-        copy_async_wait<0>();
-        __syncthreads(); // this stage has arrived, and the other has been read
+        Keys::template receive<0>(); // this stage has arrived, and the other has been read
         if (first + key_block < end) fetch(first + key_block);
         if (first >= most) continue;
-        sums.template add_block<Width>(
+        sums.template add_block<Products, Width>(
             query, stages + first / key_block % 2 * Keys::elements, first, first + key_block > least,
             [&](int r) { return seen(warp_first + lane_index() / 4 + 8 * r); }, shape.power);
         if ((first + key_block) % chunk_keys != 0 && first + key_block < most) continue;
@@ -104,24 +106,36 @@ __global__ void __launch_bounds__(ForwardTile<Width>::threads, 1) forward_kernel
         }
         sums.clear();
     }
-    store_outputs<Width>(call, kept_tile, own, totals, statistics);
+    __syncthreads(); // everything has been read
+    store_outputs<Products, Width>(call, kept_tile, queries, totals, statistics);
 }
 
-template <int Width> void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
-    using Tile = ForwardTile<Width>;
+template <class Products, int Width> void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
+    using Tile = ForwardTile<Products, Width>;
     const dim3 grid(static_cast<unsigned>(tile_count(tokens, call.sequences, call.shape.group, Tile::rows)),
-                    static_cast<unsigned>(call.shape.kv_heads * KeyTiles<Width>::parts));
+                    static_cast<unsigned>(call.shape.kv_heads * KeyTiles<Products, Width>::parts));
     if (call.cache == nullptr) {
-        launch(runtime, "attention.forward", forward_kernel<Width, false>, grid, Tile::threads, Tile::shared_bytes, call);
+        launch(runtime, "attention.forward", forward_kernel<Products, Width, false>, grid, Tile::threads, Tile::shared_bytes,
+               call);
     } else {
-        launch(runtime, "attention.prefill", forward_kernel<Width, true>, grid, Tile::threads, Tile::shared_bytes, call);
+        launch(runtime, "attention.prefill", forward_kernel<Products, Width, true>, grid, Tile::threads, Tile::shared_bytes,
+               call);
     }
+}
+
+template <class Products> void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
+    with_width<Products::least_width>(call.shape.head_dim,
+                                      [&](auto width) { forward<Products, decltype(width)::value>(runtime, call, tokens); });
 }
 
 } // namespace
 
 void forward_bf16(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
-    with_width(call.shape.head_dim, [&](auto width) { forward<decltype(width)::value>(runtime, call, tokens); });
+    if (runtime.wgmma) {
+        forward<WgmmaProducts>(runtime, call, tokens);
+    } else {
+        forward<MmaProducts>(runtime, call, tokens);
+    }
 }
 
 } // namespace luffy::attention

@@ -4,26 +4,43 @@
 
 #include "calls.h"
 #include "softmax.h"
-#include "tiles_bf16.h"
+#include "products_mma.h"
+#include "products_wgmma.h"
 
 namespace luffy::attention {
 
 // A stage of shared memory: a block of keys and its values. Heads of 256 elements have blocks for either half of their outputs,
 // so that a row's two sums fit in registers.
-template <int Width> struct KeyTiles {
+template <class Products, int Width> struct KeyTiles {
+    using Layout = typename Products::Layout;
     static constexpr int columns = output_columns<Width>, parts = Width / columns;
-    static constexpr int value_offset = key_block * tile_stride<Width>;
-    static constexpr int elements = value_offset + key_block * tile_stride<columns>;
-    using Queries = typename ChosenRows<(Width <= 128), tile_stride<Width>, Width / 16>::Type;
+    static constexpr int value_offset = Layout::template elements<key_block, Width>;
+    static constexpr int elements = value_offset + Layout::template elements<key_block, columns>;
 
     template <int Threads, class Source>
     LF_DEVICE static void fetch(bf16* stage, const Source& rows, int first, int context, int first_column, int head_dim,
                                 bool aligned) {
-        load_tiles<key_block, Width, columns, Threads>(stage, stage + value_offset, rows, first, context, first_column, head_dim,
-                                                       aligned);
+        load_tiles<Layout, key_block, Width, columns, Threads>(stage, stage + value_offset, rows, first, context, first_column,
+                                                               head_dim, aligned);
         copy_async_commit();
     }
+
+    // Waits until at most N of the latest stages are under way, and shows the others to the block.
+    template <int N> LF_DEVICE static void receive() {
+        copy_async_wait<N>();
+        Products::publish();
+        __syncthreads();
+    }
 };
+
+// The first place in shared memory where tiles may lie.
+template <class Products> LF_DEVICE bf16* align_tiles(bf16* shared) {
+    if (Products::alignment <= 16) return shared;
+    const uint32_t past = shared_address(shared) % Products::alignment;
+    return shared + (past == 0 ? 0 : (Products::alignment - past) / 2);
+}
+
+template <class Products> constexpr int alignment_bytes = Products::alignment <= 16 ? 0 : Products::alignment;
 
 // Rows g and g + 8 of a warp in one lane: the largest score, this lane's part of the sum of weights, and the weighted values.
 template <int Columns> struct WarpSums {
@@ -43,11 +60,11 @@ template <int Columns> struct WarpSums {
 
     // One step of the online softmax. Where `masked`, seen(r) tells how many keys the lane's row r sees, counted from the
     // sequence's start, as `first` is.
-    template <int Width, class Queries, class Seen>
+    template <class Products, int Width, class Queries, class Seen>
     LF_DEVICE void add_block(const Queries& queries, const bf16* stage, int first, bool masked, const Seen& seen, float power) {
         constexpr int key_tiles = key_block / 8;
         float scores[key_tiles][4];
-        multiply_rows<tile_stride<Width>, Width / 16>(scores, queries, stage);
+        Products::multiply(scores, queries, stage);
         if (masked) {
             const int key = first + lane_index() % 4 * 2, ends[2] = {seen(0) - key, seen(1) - key};
 #pragma unroll
@@ -81,7 +98,7 @@ template <int Columns> struct WarpSums {
                 output[n][2 * r + 1] *= factor;
             }
         }
-        add_weighted_rows<tile_stride<Columns>>(output, scores, stage + KeyTiles<Width>::value_offset);
+        Products::template add_values<Columns>(output, scores, stage + KeyTiles<Products, Width>::value_offset);
     }
 
     // The chunk is complete: every lane of a row has the whole sum.

@@ -16,6 +16,14 @@ namespace luffy::attention {
 // banks (a row's bytes are a multiple of 64).
 template <int Columns> constexpr int tile_stride = Columns + 8;
 
+// Where an element of a tile lies that ldmatrix reads.
+struct PaddedLayout {
+    template <int Rows, int Columns> static constexpr int elements = Rows* tile_stride<Columns>;
+    template <int Rows, int Columns> LF_DEVICE static int offset(int row, int column) {
+        return row * tile_stride<Columns> + column;
+    }
+};
+
 LF_DEVICE int lane_index() { return static_cast<int>(threadIdx.x) % 32; }
 LF_DEVICE int warp_index() { return static_cast<int>(threadIdx.x) / 32; }
 
@@ -31,7 +39,7 @@ LF_DEVICE void load_piece(bf16* to, const bf16* row, int column, int head_dim, b
 
 // Rows first … first + Rows − 1 of `count` of two sources: zeros where they end. Whoever reads the tiles waits for asynchronous
 // copies and at a barrier. `b` may hold fewer columns, from first_column on.
-template <int Rows, int Columns, int ColumnsB, int Threads, class Sources>
+template <class Layout, int Rows, int Columns, int ColumnsB, int Threads, class Sources>
 LF_DEVICE void load_tiles(bf16* a, bf16* b, const Sources& sources, int first, int count, int first_column, int head_dim,
                           bool aligned) {
     constexpr int pieces = Columns / 8, steps = Rows * pieces / Threads;
@@ -42,22 +50,23 @@ LF_DEVICE void load_tiles(bf16* a, bf16* b, const Sources& sources, int first, i
         const int at = static_cast<int>(threadIdx.x) + i * Threads, row = at / pieces, column = at % pieces * 8;
         const auto from = sources.row(min(first + row, count - 1));
         const bool valid = first + row < count;
-        load_piece(a + row * tile_stride<Columns> + column, from.a, column, head_dim, valid, aligned);
+        load_piece(a + Layout::template offset<Rows, Columns>(row, column), from.a, column, head_dim, valid, aligned);
         if (ColumnsB < Columns && (column < first_column || column >= first_column + ColumnsB)) continue;
-        load_piece(b + row * tile_stride<ColumnsB> + column - first_column, from.b, column, head_dim, valid, aligned);
+        load_piece(b + Layout::template offset<Rows, ColumnsB>(row, column - first_column), from.b, column, head_dim, valid,
+                   aligned);
     }
 }
 
 // The same of one source.
-template <int Rows, int Columns, int Threads, class Source>
+template <class Layout, int Rows, int Columns, int Threads, class Source>
 LF_DEVICE void load_tile(bf16* tile, const Source& source, int first, int count, int head_dim, bool aligned) {
     constexpr int pieces = Columns / 8;
     static_assert(Rows * pieces % Threads == 0);
 #pragma unroll 2
     for (int i = 0; i < Rows * pieces / Threads; i++) {
         const int at = static_cast<int>(threadIdx.x) + i * Threads, row = at / pieces, column = at % pieces * 8;
-        load_piece(tile + row * tile_stride<Columns> + column, source.row(min(first + row, count - 1)), column, head_dim,
-                   first + row < count, aligned);
+        load_piece(tile + Layout::template offset<Rows, Columns>(row, column), source.row(min(first + row, count - 1)), column,
+                   head_dim, first + row < count, aligned);
     }
 }
 
