@@ -91,7 +91,9 @@ public sealed class MemoryPlan
 
     /// <summary>One line for people.</summary>
     public override string ToString() =>
-        $"{Megabytes(Bytes)}: " + string.Join(", ", Categories.Where(c => c.Bytes > 0).Select(c => $"{c.Category} {Megabytes(c.Bytes)}"));
+        $"{Megabytes(Bytes)}: " + string.Join(", ", Categories.Where(c => c.Bytes > 0).Select(c => $"{c.Category}{Place(c.Category)} {Megabytes(c.Bytes)}"));
+
+    private string Place(string category) => MomentsPlace == MemoryPlace.Host && category == ParameterSet.MomentsCategory ? " (on the host)" : "";
 
     private static int CacheTokens(IBackend backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
     {

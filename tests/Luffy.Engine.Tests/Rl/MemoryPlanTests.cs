@@ -1,5 +1,6 @@
 using Luffy.Engine.Benchmarks;
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Model;
 using Luffy.Engine.Rl;
 using Luffy.Kernels;
 
@@ -35,6 +36,33 @@ public sealed class MemoryPlanTests
         Assert.That(() => Plan(backend, 8, 900, "998"), Throws.TypeOf<LuffyException>().With.Message.Contains("raise it to 999 at least"));
         Assert.That(Plan(backend, 8, 900, "999").Rollout.CachePages, Is.EqualTo(63));
         Assert.That(() => Plan(backend, 8, 900, "-1"), Throws.TypeOf<LuffyException>().With.Message.Contains("kv_cache_tokens"));
+    }
+
+    // Qwen2.5-7B with LUFFY's groups of eight. The emulation's sizes are the GPU's: they are worked out by the same code.
+    [TestCase("true", true), TestCase("false", false)]
+    public void A_7B_model_with_8k_responses_fits_80_GB_of_a_gpu_with_its_moments_on_the_host(string offload, bool fits)
+    {
+        using IBackend backend = TestBackends.Create(TestBackends.Cuda);
+        var architecture = new TransformerConfig
+        {
+            ModelType = "qwen2",
+            HiddenSize = 3584,
+            Layers = 28,
+            Heads = 28,
+            KeyValueHeads = 4,
+            HeadDim = 128,
+            IntermediateSize = 18944,
+            VocabularySize = 152064,
+            MaxPositions = 32768,
+        };
+        string[] settings = ["num_generations=8", "rollout_batch_size=64", "max_completion_length=8192", "tokens_per_micro_batch=9216", "prefix_strategy=none", "gradient_checkpointing=true",
+            $"offload_optimizer={offload}"];
+        TrainingConfiguration config = ConfigurationLoader.ParseTraining("", "test", [.. settings.Select(ConfigurationOverride.Parse)]);
+        var plan = new MemoryPlan(backend, config, architecture, DType.Bf16, 1024);
+        // What the driver and CUDA take of a card's 80 GB is not ours.
+        Assert.That(plan.Bytes - plan.OffloadedBytes, fits ? Is.LessThan(77e9) : Is.GreaterThan(80e9), plan.ToString());
+        Assert.That(plan.OffloadedBytes, fits ? Is.EqualTo(61e9).Within(1e9) : Is.Zero);
+        Assert.That(plan.ToString(), fits ? Does.Contain("on the host") : Does.Not.Contain("on the host"));
     }
 
     private static MemoryPlan Plan(IBackend backend, int batch, int completion, string tokens)
