@@ -160,7 +160,7 @@ agreement() {
   for run in train-f32 train-bf16; do
     near "$run: sampled and learnt log-probs differ" 0 "$(value "$mine/$run/summary.json" max_sampling_logp_difference)" 0 0 || code=1
   done
-  if cmp -s <(timeless "$mine/train-f32/metrics.jsonl") <(timeless "$mine/train-again/metrics.jsonl"); then
+  if [ -s "$mine/train-f32/metrics.jsonl" ] && cmp -s <(timeless "$mine/train-f32/metrics.jsonl") <(timeless "$mine/train-again/metrics.jsonl"); then
     echo "a second run has the same metrics"
   else
     echo "a second run has OTHER metrics"

@@ -137,6 +137,13 @@ tests() {
 right() {
   local class backend
   backend=$(computes "$1")
+  # First what takes longest.
+  if [ -n "$has_torch" ]; then
+    begin 150 "$1/parity-torch-f32.txt" env LUFFY_COMMAND="$luffy" LUFFY_PARITY_JOBS=$jobs LUFFY_PARITY_SETTINGS="gamma_0.1 none on_gamma kl_k3 everything" \
+      "$here/eng/parity-torch.sh" --backend "$backend"
+    begin 150 "$1/parity-torch-bf16.txt" env LUFFY_COMMAND="$luffy" LUFFY_PARITY_JOBS=$jobs LUFFY_PARITY_SETTINGS="gamma_0.1 everything" \
+      "$here/eng/parity-torch.sh" --bf16 --backend "$backend"
+  fi
   while IFS= read -r class; do tests "$1" "$class"; done <"$here/tests/$1.txt"
   begin 60 "$1/train-f32.txt" "$luffy" "${train[@]}" --backend "$backend" --dtype f32 --set max_steps=3 --output "$results/$1/train-f32"
   begin 60 "$1/train-again.txt" "$luffy" "${train[@]}" --backend "$backend" --dtype f32 --set max_steps=3 --output "$results/$1/train-again"
@@ -144,12 +151,6 @@ right() {
   # The quickstart's own job: what sampling and training say of a token must be equal to the bit.
   begin 90 "$1/train-bf16.txt" "$luffy" "${train[@]}" --backend "$backend" --dtype bf16 --set max_steps=10 --output "$results/$1/train-bf16"
   begin 40 "$1/replay.json" "$luffy" replay --model builtin --batch "$batch" --backend "$backend" --dtype f32 --json
-  if [ -n "$has_torch" ]; then
-    begin 150 "$1/parity-torch-f32.txt" env LUFFY_COMMAND="$luffy" LUFFY_PARITY_JOBS=$jobs LUFFY_PARITY_SETTINGS="gamma_0.1 none on_gamma kl_k3 everything" \
-      "$here/eng/parity-torch.sh" --backend "$backend"
-    begin 150 "$1/parity-torch-bf16.txt" env LUFFY_COMMAND="$luffy" LUFFY_PARITY_JOBS=$jobs LUFFY_PARITY_SETTINGS="gamma_0.1 everything" \
-      "$here/eng/parity-torch.sh" --bf16 --backend "$backend"
-  fi
   settle
   if wanted "$1/agreement.txt"; then
     agreement "$1" >"$results/$1/agreement.txt" 2>/dev/null
