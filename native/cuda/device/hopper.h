@@ -143,6 +143,14 @@ template <int Count> LF_DEVICE void hold([[maybe_unused]] float (&sums)[Count]) 
 #endif
 }
 
+// The same of fragments in registers: before wgmma_fence(), so that they are there by then, and after wgmma_wait().
+template <int Count> LF_DEVICE void hold([[maybe_unused]] uint32_t (&fragments)[Count]) {
+#if !defined(LUFFY_CUDA_EMULATION)
+#pragma unroll
+    for (int i = 0; i < Count; i++) asm volatile("" : "+r"(fragments[i])::"memory");
+#endif
+}
+
 // Before the first of a group of products.
 template <int Count> LF_DEVICE void wgmma_fence(float (&sums)[Count]) {
     hold(sums);

@@ -62,12 +62,14 @@ struct WgmmaProducts {
         auto& sums = reinterpret_cast<float(&)[Columns / 2]>(output);
         uint32_t a[key_block / 16][4];
 #pragma unroll
-        for (int step = 0; step < key_block / 16; step++)
+        for (int step = 0; step < key_block / 16; step++) {
 #pragma unroll
             for (int i = 0; i < 4; i++) {
                 const float(&source)[4] = weights[2 * step + i / 2];
                 a[step][i] = pack_bf16(source[i % 2 * 2], source[i % 2 * 2 + 1]);
             }
+            hold(a[step]);
+        }
         wgmma_fence(sums);
 #pragma unroll
         for (int step = 0; step < key_block / 16; step++) {
@@ -76,6 +78,8 @@ struct WgmmaProducts {
         }
         wgmma_commit();
         wgmma_wait<0>(sums);
+#pragma unroll
+        for (int step = 0; step < key_block / 16; step++) hold(a[step]);
     }
 };
 
