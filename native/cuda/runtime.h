@@ -47,6 +47,11 @@ template <class... Parameters, class... Arguments>
 void launch(const Runtime& runtime, const char* name, void (*kernel)(Parameters...), dim3 grid, dim3 block, size_t shared_bytes,
             const Arguments&... arguments) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0) return;
+    if (static_cast<int64_t>(shared_bytes) > runtime.shared_memory_of_block) {
+        throw std::runtime_error(std::string(name) + ": it needs " + std::to_string(shared_bytes) +
+                                 " bytes of a block's shared memory, and this GPU has " +
+                                 std::to_string(runtime.shared_memory_of_block));
+    }
     // More than this a kernel has to ask for.
     if (shared_bytes > 48 * 1024)
         check(name, cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)));
