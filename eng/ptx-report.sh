@@ -38,30 +38,8 @@ export ptxas work
 printf '%s\0' "${files[@]}" | xargs -0 -n 1 -P "$(nproc)" bash -c 'assemble "$1"' assemble
 
 for file in "${files[@]}"; do cat "$work/$(basename "$file" .ptx).log"; done >"$work/all"
-awk -v named="${bounds:-the default}" '
-  function refuse(text) { print "FAILED " text; bad = 1 }
+awk -v named="${bounds:-the default}" -f "$root/eng/bounds.awk" -f <(cat <<'END'
   function number_before(unit) { return match($0, "[0-9]+ " unit) ? substr($0, RSTART) + 0 : 0 }
-  # The last line whose pattern fits; 0 is the default.
-  function bound_of(name,   i, fitting) {
-    fitting = 0
-    for (i = 1; i <= bounds; i++) if (name ~ expression[i]) { fitting = i; fits[i] = 1 }
-    return fitting
-  }
-  function check(row, what, value, most) {
-    if (value > most) refuse(title[row] " (" target[row] "): " value " " what ", and the bound in " named " is " most)
-  }
-
-  part == "bounds" {
-    sub(/#.*/, "")
-    if (NF == 0) next
-    if (NF != 4 || ($2 $3 $4) !~ /^[0-9]+$/) { refuse("line " FNR " of " named " is not KERNEL SPILL REGISTERS SHARED"); next }
-    kernel[++bounds] = expression[bounds] = $1
-    gsub(/[^*A-Za-z0-9_]/, "[&]", expression[bounds])
-    gsub(/\*/, ".*", expression[bounds])
-    expression[bounds] = "^" expression[bounds] "$"
-    spill_bound[bounds] = $2; register_bound[bounds] = $3; shared_bound[bounds] = $4
-    next
-  }
 
   /^file / { files++; name = $2; goal = $3; code[files] = $4; source[files] = name; goals[files] = goal; kernels[files] = 0; row = 0; next }
   code[files] != 0 { if ($0 !~ /^ptxas info/) said[files] = said[files] "\n    " $0; next }
@@ -82,7 +60,6 @@ awk -v named="${bounds:-the default}" '
   }
 
   END {
-    spill_bound[0] = 0; register_bound[0] = 255; shared_bound[0] = 49152
     width = length("kernel")
     for (row = 1; row <= rows; row++) {
       if (kernels[of[row]] > 1) title[row] = title[row] ":" entry[row]
@@ -102,14 +79,16 @@ awk -v named="${bounds:-the default}" '
       if (registers[row] == "") { refuse(title[row] " (" target[row] "): ptxas does not say what it takes"); continue }
       bound = bound_of(title[row])
       spilt = stores[row] > loads[row] ? stores[row] : loads[row]
-      check(row, "bytes spilt", spilt, spill_bound[bound])
-      check(row, "registers", registers[row], register_bound[bound])
-      check(row, "bytes of static shared memory", shared[row], shared_bound[bound])
+      check(title[row], target[row], "bytes spilt", spilt, spill_bound[bound])
+      check(title[row], target[row], "registers", registers[row], register_bound[bound])
+      check(title[row], target[row], "bytes of static shared memory", shared[row], shared_bound[bound])
       if (spilt > most_spilt) most_spilt = spilt
       if (registers[row] > most_registers) most_registers = registers[row]
       if (shared[row] > most_shared) most_shared = shared[row]
     }
-    for (i = 1; i <= bounds; i++) if (kernel[i] != "*" && !fits[i]) refuse(kernel[i] " has a bound in " named " and is not there")
+    refuse_unused()
     if (!bad) print rows " kernels within their bounds; the most: " most_registers " registers, " most_spilt + 0 " bytes spilt, " most_shared " bytes shared"
     exit bad
-  }' part=bounds "${bounds:-/dev/null}" part=logs "$work/all"
+  }
+END
+) part=bounds "${bounds:-/dev/null}" part=logs "$work/all"

@@ -72,6 +72,7 @@ void threads();
 void memory();
 void hopper();
 void emulation();
+void emulation_of_hopper();
 
 } // namespace test
 

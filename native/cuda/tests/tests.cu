@@ -23,6 +23,7 @@ int main() {
     test::policy_loss();
 #if defined(LUFFY_CUDA_EMULATION)
     test::emulation();
+    test::emulation_of_hopper();
 #endif
     std::printf(test::failures == 0 ? "ok\n" : "%d failed\n", test::failures);
     return test::failures == 0 ? 0 : 1;
