@@ -112,6 +112,22 @@ public enum LossType
     Dapo,
 }
 
+/// <summary>How advantages are made of rewards.</summary>
+public enum AdvantageEstimator
+{
+    /// <summary>Reward minus the group's mean (GRPO, Dr.GRPO, LUFFY).</summary>
+    Grpo,
+
+    /// <summary>Reward minus the mean of the group's other rows.</summary>
+    Rloo,
+
+    /// <summary>Reward, minus its mean and divided by its deviation over the tokens of the whole batch.</summary>
+    ReinforcePlusPlus,
+
+    /// <summary>Reward minus the group's mean, and that normalised as in reinforce_plus_plus.</summary>
+    ReinforcePlusPlusBaseline,
+}
+
 /// <summary>Which rows' rewards make the mean that advantages are measured from.</summary>
 public enum AdvantageBaseline
 {

@@ -9,12 +9,46 @@ public sealed record RewardOptions
     /// <summary>The weight of each of reward_funcs; null means 1 each.</summary>
     public IReadOnlyList<double>? RewardWeights { get; init; }
 
-    /// <summary>The mean that advantages are measured from.</summary>
+    /// <summary>
+    /// How advantages are made of rewards: grpo takes the mean of the group away, rloo (arXiv 2402.14740) the mean of its other rows.
+    /// reinforce_plus_plus (arXiv 2501.03262) normalises rewards over all tokens of a step, and reinforce_plus_plus_baseline what the group's mean
+    /// leaves of them: these two move groups of equal rewards too. A KL penalty (beta) stays in the loss with all of them.
+    /// </summary>
+    public AdvantageEstimator AdvantageEstimator { get; init; }
+
+    /// <summary>The rows of a group whose mean advantages are measured from; reinforce_plus_plus has no such mean.</summary>
     public AdvantageBaseline AdvantageBaseline { get; init; }
 
-    /// <summary>What advantages are divided by; the published LUFFY run divides by nothing.</summary>
+    /// <summary>What advantages of advantage_estimator grpo are divided by, the others have no choice; the published LUFFY run divides by nothing.</summary>
     public RewardScaling ScaleRewards { get; init; }
 
     /// <summary>Give completions that were cut off at max_completion_length no part in the loss.</summary>
     public bool MaskTruncatedCompletions { get; init; }
+
+    /// <summary>Checks what no key can check alone.</summary>
+    /// <param name="sampledRows">Sampled rows of a group.</param>
+    /// <exception cref="LuffyException">Two keys contradict each other.</exception>
+    public void Validate(int sampledRows)
+    {
+        if (RewardFuncs.Count == 0)
+            throw LuffyException.Usage("reward_funcs is empty; name at least one reward, such as math.");
+        if (RewardWeights is { } weights && weights.Count != RewardFuncs.Count)
+            throw LuffyException.Usage($"reward_weights has {weights.Count} values for {RewardFuncs.Count} reward_funcs; give one each.");
+        string estimator = ConfigurationKey.SnakeCase(AdvantageEstimator.ToString());
+        if (AdvantageEstimator != AdvantageEstimator.Grpo && ScaleRewards != RewardScaling.None)
+        {
+            throw LuffyException.Usage(
+                $"scale_rewards {ConfigurationKey.SnakeCase(ScaleRewards.ToString())} divides advantages of advantage_estimator grpo, but the estimator is {estimator}; set scale_rewards to none.");
+        }
+        if (AdvantageEstimator == AdvantageEstimator.ReinforcePlusPlus && AdvantageBaseline != AdvantageBaseline.Group)
+        {
+            throw LuffyException.Usage(
+                "advantage_baseline on_policy chooses the rows of a group's mean, but advantage_estimator reinforce_plus_plus has none; use reinforce_plus_plus_baseline.");
+        }
+        if (AdvantageEstimator == AdvantageEstimator.Rloo && sampledRows < 2)
+        {
+            throw LuffyException.Usage(
+                $"advantage_estimator rloo compares each sampled row with others, but groups have {sampledRows}; raise num_generations.");
+        }
+    }
 }

@@ -85,10 +85,7 @@ public sealed record TrainingConfiguration
         Loss.Validate();
         ValidateGuidance();
         ValidateOptimizer();
-        if (Reward.RewardFuncs.Count == 0)
-            throw LuffyException.Usage("reward_funcs is empty; name at least one reward, such as math.");
-        if (Reward.RewardWeights is { } weights && weights.Count != Reward.RewardFuncs.Count)
-            throw LuffyException.Usage($"reward_weights has {weights.Count} values for {Reward.RewardFuncs.Count} reward_funcs; give one each.");
+        Reward.Validate(SampledRows);
     }
 
     private void ValidateGuidance()

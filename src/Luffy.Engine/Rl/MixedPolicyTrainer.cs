@@ -46,7 +46,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         IReadOnlyList<RolloutGroup> groups = imitation ? collector.Demonstrations(prompts) : collector.Collect(prompts, State.Step, cancellation);
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
-        if (!imitation) AssignAdvantages(groups);
+        if (!imitation) AdvantageAssignment.Assign(groups, config.Reward);
         else foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
 
         double rate = (imitation ? _schedule with { Peak = config.Optimizer.SftLearningRate ?? _schedule.Peak } : _schedule).At(State.Step);
@@ -77,22 +77,6 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         metrics["timing_s/update"] = end - update;
         metrics[StepMetrics.StepTime] = end;
         return new StepOutcome(metrics, groups);
-    }
-
-    private void AssignAdvantages(IReadOnlyList<RolloutGroup> groups)
-    {
-        foreach (RolloutGroup group in groups)
-        {
-            double[] rewards = [.. group.Rows.Select(r => r.Result.Value)];
-            bool[] demonstrations = [.. group.Rows.Select(r => r.IsDemonstration)];
-            double[] advantages = Advantage.Of(rewards, demonstrations, config.Reward.AdvantageBaseline, config.Reward.ScaleRewards == RewardScaling.Group);
-            for (int i = 0; i < advantages.Length; i++) group.Rows[i].Advantage = advantages[i];
-        }
-
-        if (config.Reward.ScaleRewards != RewardScaling.Batch) return;
-        double[] all = [.. groups.SelectMany(g => g.Rows).Select(r => r.Result.Value)];
-        double mean = all.Average(), deviation = all.Length > 1 ? Math.Sqrt(all.Sum(r => (r - mean) * (r - mean)) / (all.Length - 1)) : 1;
-        foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage /= deviation + 1e-6;
     }
 
     private long UpdateAll(IReadOnlyList<RolloutGroup> groups, double rate, UpdateLog log)

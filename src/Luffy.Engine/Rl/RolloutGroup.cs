@@ -51,6 +51,9 @@ public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
     /// <summary>Sampled rows.</summary>
     public int Samples => Rows.Count(r => !r.IsDemonstration);
 
+    /// <summary>False where all rows have the same reward.</summary>
+    public bool HasRewardSpread => Rows.Any(r => r.Result.Value != Rows[0].Result.Value);
+
     /// <summary>False where every advantage is zero: the group teaches nothing and is left out of the backward pass.</summary>
     public bool HasSignal => Rows.Any(r => r.Advantage != 0);
 }

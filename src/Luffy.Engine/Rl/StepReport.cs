@@ -12,7 +12,7 @@ internal static class StepReport
         {
             m["reward"] = Mean(on, r => r.Result.Value);
             m["reward_std"] = Deviation([.. on.Select(r => r.Result.Value)]);
-            m["frac_reward_zero_std"] = Share(groups, g => !g.HasSignal);
+            m["frac_reward_zero_std"] = Share(groups, g => !g.HasRewardSpread);
             m["completions/mean_length"] = Mean(on, r => r.ResponseLength);
             m["completions/max_length"] = Largest(on, r => r.ResponseLength);
             m["completions/clipped_ratio"] = Mean(on, r => r.Truncated ? 1 : 0);

@@ -84,6 +84,10 @@ public sealed class ConfigurationLoaderTests
     public void Broken_yaml_is_named_with_its_line(string yaml, string start) => Assert.That(Message(yaml), Does.StartWith(start).And.Contain("YAML"));
 
     [TestCase("num_demonstrations: 8", "num_generations")]
+    [TestCase("advantage_estimator: rloo\nscale_rewards: group", "scale_rewards")]
+    [TestCase("advantage_estimator: reinforce_plus_plus\nscale_rewards: batch", "scale_rewards")]
+    [TestCase("advantage_estimator: reinforce_plus_plus\nadvantage_baseline: on_policy", "reinforce_plus_plus_baseline")]
+    [TestCase("advantage_estimator: rloo\nnum_generations: 2", "num_generations")]
     [TestCase("num_demonstrations: 0", "method: grpo")]
     [TestCase("method: grpo\nnum_demonstrations: 1", "method: luffy")]
     [TestCase("min_prefix_ratio: 0.95", "max_prefix_ratio")]

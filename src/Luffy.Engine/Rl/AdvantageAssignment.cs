@@ -1,0 +1,46 @@
+using Luffy.Engine.Configuration;
+
+namespace Luffy.Engine.Rl;
+
+/// <summary>Gives every row of a step its advantage, as advantage_estimator, advantage_baseline and scale_rewards say.</summary>
+public static class AdvantageAssignment
+{
+    /// <summary>Sets <see cref="GroupRow.Advantage"/> of all rows.</summary>
+    /// <param name="groups">All groups of the step: what is normalised over the batch is normalised over these.</param>
+    /// <param name="options">The estimator and its settings.</param>
+    public static void Assign(IReadOnlyList<RolloutGroup> groups, RewardOptions options)
+    {
+        foreach (RolloutGroup group in groups)
+        {
+            double[] rewards = [.. group.Rows.Select(r => r.Result.Value)];
+            bool[] demonstrations = [.. group.Rows.Select(r => r.IsDemonstration)];
+            double[] advantages = options.AdvantageEstimator switch
+            {
+                AdvantageEstimator.Grpo or AdvantageEstimator.ReinforcePlusPlusBaseline =>
+                    Advantage.Of(rewards, demonstrations, options.AdvantageBaseline, options.ScaleRewards == RewardScaling.Group),
+                AdvantageEstimator.Rloo => Advantage.LeaveOneOut(rewards, demonstrations, options.AdvantageBaseline),
+                AdvantageEstimator.ReinforcePlusPlus => rewards,
+                _ => throw new ArgumentOutOfRangeException(nameof(options), options.AdvantageEstimator, "unknown estimator"),
+            };
+            for (int i = 0; i < advantages.Length; i++) group.Rows[i].Advantage = advantages[i];
+        }
+
+        GroupRow[] rows = [.. groups.SelectMany(g => g.Rows)];
+        // All rows count here whatever the baseline: where every sample fails, their deviation is 0, and a demonstration divided by it would be boundless.
+        if (options.AdvantageEstimator is AdvantageEstimator.ReinforcePlusPlus or AdvantageEstimator.ReinforcePlusPlusBaseline) NormalizeOverTokens(rows);
+        if (options.ScaleRewards == RewardScaling.Batch) DivideByBatchDeviation(rows);
+    }
+
+    private static void NormalizeOverTokens(GroupRow[] rows)
+    {
+        double[] advantages = Advantage.NormalizedOverTokens([.. rows.Select(r => r.Advantage)], [.. rows.Select(r => r.ResponseLength)]);
+        for (int i = 0; i < rows.Length; i++) rows[i].Advantage = advantages[i];
+    }
+
+    private static void DivideByBatchDeviation(GroupRow[] rows)
+    {
+        double[] all = [.. rows.Select(r => r.Result.Value)];
+        double mean = all.Average(), deviation = all.Length > 1 ? Math.Sqrt(all.Sum(r => (r - mean) * (r - mean)) / (all.Length - 1)) : 1;
+        foreach (GroupRow row in rows) row.Advantage /= deviation + 1e-6;
+    }
+}
