@@ -22,18 +22,32 @@ public sealed record RewardOptions
     /// <summary>What advantages of advantage_estimator grpo are divided by, the others have no choice; the published LUFFY run divides by nothing.</summary>
     public RewardScaling ScaleRewards { get; init; }
 
+    /// <summary>
+    /// The reward falls linearly by up to 1 over this many last tokens before max_completion_length (DAPO's soft overlong punishment, arXiv
+    /// 2503.14476), demonstrations included; 0 means it does not. Accuracy is counted without it.
+    /// </summary>
+    [Bounds(Minimum = 0)]
+    public int SoftPunishCache { get; init; }
+
     /// <summary>Give completions that were cut off at max_completion_length no part in the loss.</summary>
     public bool MaskTruncatedCompletions { get; init; }
 
     /// <summary>Checks what no key can check alone.</summary>
     /// <param name="sampledRows">Sampled rows of a group.</param>
+    /// <param name="maxCompletionLength">The longest completion allowed, in tokens.</param>
     /// <exception cref="LuffyException">Two keys contradict each other.</exception>
-    public void Validate(int sampledRows)
+    public void Validate(int sampledRows, int maxCompletionLength)
     {
         if (RewardFuncs.Count == 0)
             throw LuffyException.Usage("reward_funcs is empty; name at least one reward, such as math.");
         if (RewardWeights is { } weights && weights.Count != RewardFuncs.Count)
             throw LuffyException.Usage($"reward_weights has {weights.Count} values for {RewardFuncs.Count} reward_funcs; give one each.");
+        if (SoftPunishCache > maxCompletionLength)
+        {
+            throw LuffyException.Usage(
+                $"soft_punish_cache ({SoftPunishCache}) must not be larger than max_completion_length ({maxCompletionLength}), whose last tokens it counts.");
+        }
+
         string estimator = ConfigurationKey.SnakeCase(AdvantageEstimator.ToString());
         if (AdvantageEstimator != AdvantageEstimator.Grpo && ScaleRewards != RewardScaling.None)
         {

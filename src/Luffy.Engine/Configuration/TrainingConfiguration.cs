@@ -85,7 +85,7 @@ public sealed record TrainingConfiguration
         Loss.Validate();
         ValidateGuidance();
         ValidateOptimizer();
-        Reward.Validate(SampledRows);
+        Reward.Validate(SampledRows, Rollout.MaxCompletionLength);
     }
 
     private void ValidateGuidance()

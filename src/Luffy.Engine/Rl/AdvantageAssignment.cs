@@ -12,7 +12,7 @@ public static class AdvantageAssignment
     {
         foreach (RolloutGroup group in groups)
         {
-            double[] rewards = [.. group.Rows.Select(r => r.Result.Value)];
+            double[] rewards = [.. group.Rows.Select(r => r.Reward)];
             bool[] demonstrations = [.. group.Rows.Select(r => r.IsDemonstration)];
             double[] advantages = options.AdvantageEstimator switch
             {
@@ -39,7 +39,7 @@ public static class AdvantageAssignment
 
     private static void DivideByBatchDeviation(GroupRow[] rows)
     {
-        double[] all = [.. rows.Select(r => r.Result.Value)];
+        double[] all = [.. rows.Select(r => r.Reward)];
         double mean = all.Average(), deviation = all.Length > 1 ? Math.Sqrt(all.Sum(r => (r - mean) * (r - mean)) / (all.Length - 1)) : 1;
         foreach (GroupRow row in rows) row.Advantage /= deviation + 1e-6;
     }

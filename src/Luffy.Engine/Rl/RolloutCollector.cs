@@ -95,6 +95,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             Truncated = completion.Finish == FinishReason.Length,
             Text = text,
             Result = reward.Score(prompt.Example, text),
+            OverlongPenalty = Penalty(response.Length),
             IsCorrect = verifier.Score(prompt.Example, text).Value > 0,
         };
     }
@@ -109,9 +110,12 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             OffPolicyTokens = ids.Length,
             Text = text,
             Result = reward.Score(prompt.Example, text),
+            OverlongPenalty = Penalty(ids.Length),
             IsCorrect = verifier.Score(prompt.Example, text).Value > 0,
         };
     }
+
+    private double Penalty(int length) => OverlongPenalty.Of(length, config.Rollout.MaxCompletionLength, config.Reward.SoftPunishCache);
 
     private void AddDemonstrations(RolloutGroup group)
     {

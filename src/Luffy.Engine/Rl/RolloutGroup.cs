@@ -27,6 +27,12 @@ public sealed class GroupRow
     /// <summary>What the rewards said.</summary>
     public required RewardResult Result { get; init; }
 
+    /// <summary>Added to what the rewards said where the response is nearly too long: from −1 to 0.</summary>
+    public double OverlongPenalty { get; init; }
+
+    /// <summary>The reward that advantages are made of.</summary>
+    public double Reward => Result.Value + OverlongPenalty;
+
     /// <summary>Whether the verifier calls the answer right; with several rewards their sum does not tell.</summary>
     public required bool IsCorrect { get; init; }
 
@@ -52,7 +58,7 @@ public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
     public int Samples => Rows.Count(r => !r.IsDemonstration);
 
     /// <summary>False where all rows have the same reward.</summary>
-    public bool HasRewardSpread => Rows.Any(r => r.Result.Value != Rows[0].Result.Value);
+    public bool HasRewardSpread => Rows.Any(r => r.Reward != Rows[0].Reward);
 
     /// <summary>False where every advantage is zero: the group teaches nothing and is left out of the backward pass.</summary>
     public bool HasSignal => Rows.Any(r => r.Advantage != 0);

@@ -10,8 +10,8 @@ internal static class StepReport
         GroupRow[] rows = [.. groups.SelectMany(g => g.Rows)], on = [.. rows.Where(r => !r.IsDemonstration)], off = [.. rows.Where(r => r.IsDemonstration)];
         if (!imitation)
         {
-            m["reward"] = Mean(on, r => r.Result.Value);
-            m["reward_std"] = Deviation([.. on.Select(r => r.Result.Value)]);
+            m["reward"] = Mean(on, r => r.Reward);
+            m["reward_std"] = Deviation([.. on.Select(r => r.Reward)]);
             m["frac_reward_zero_std"] = Share(groups, g => !g.HasRewardSpread);
             m["completions/mean_length"] = Mean(on, r => r.ResponseLength);
             m["completions/max_length"] = Largest(on, r => r.ResponseLength);
@@ -32,7 +32,7 @@ internal static class StepReport
         m["on_off_metrics/off_score"] = Mean(off, r => r.Result.Value);
         m["on_off_metrics/off_on_example_ratio"] = on.Length == 0 ? 0 : (double)off.Length / on.Length;
         foreach ((string name, Func<GroupRow, double> figure) in new (string, Func<GroupRow, double>)[]
-            { ("score", r => r.Result.Value), ("rewards", r => r.Result.Value), ("advantages", r => r.Advantage) })
+            { ("score", r => r.Result.Value), ("rewards", r => r.Reward), ("advantages", r => r.Advantage) })
         {
             m[$"critic/{name}/mean"] = Mean(rows, figure);
             m[$"critic/{name}/max"] = Largest(rows, figure);

@@ -84,6 +84,7 @@ public sealed class ConfigurationLoaderTests
     public void Broken_yaml_is_named_with_its_line(string yaml, string start) => Assert.That(Message(yaml), Does.StartWith(start).And.Contain("YAML"));
 
     [TestCase("num_demonstrations: 8", "num_generations")]
+    [TestCase("max_completion_length: 10\nsoft_punish_cache: 11", "max_completion_length")]
     [TestCase("advantage_estimator: rloo\nscale_rewards: group", "scale_rewards")]
     [TestCase("advantage_estimator: reinforce_plus_plus\nscale_rewards: batch", "scale_rewards")]
     [TestCase("advantage_estimator: reinforce_plus_plus\nadvantage_baseline: on_policy", "reinforce_plus_plus_baseline")]

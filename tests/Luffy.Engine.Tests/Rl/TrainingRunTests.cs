@@ -114,6 +114,23 @@ public sealed class TrainingRunTests
         Assert.That(Metrics(estimator, 1).GetProperty("actor/grad_norm").GetDouble(), Is.Positive);
     }
 
+    [Test]
+    public void Long_completions_are_punished_and_accuracy_is_not()
+    {
+        // At most 100 tokens: of a random model's answers some are cut off there, and some end before.
+        Execute("overlong", ["method=grpo", "max_steps=1", "soft_punish_cache=50"]);
+        foreach (JsonElement row in Rollouts("overlong", 1))
+        {
+            int length = row.GetProperty("ids").GetArrayLength() - row.GetProperty("prompt_length").GetInt32();
+            Assert.That(row.GetProperty("reward").GetDouble(), Is.EqualTo(-Math.Max(0, length - 50) / 50.0).Within(1e-12), $"{length} tokens");
+        }
+
+        JsonElement metrics = Metrics("overlong", 1);
+        Assert.That(metrics.GetProperty("critic/rewards/min").GetDouble(), Is.EqualTo(-1));
+        Assert.That((metrics.GetProperty("critic/score/min").GetDouble(), metrics.GetProperty("batch/on_solved").GetDouble()), Is.EqualTo((0, 0)));
+        Assert.That(metrics.GetProperty("actor/grad_norm").GetDouble(), Is.Positive, "lengths differ, so there is something to learn");
+    }
+
     [TestCase("dtype=f32", "dtype: bf16")]
     [TestCase("tokens_per_micro_batch=64", "tokens_per_micro_batch")]
     public void Rounded_gradients_are_refused_where_they_cannot_be(string setting, string named) => Assert.That(
