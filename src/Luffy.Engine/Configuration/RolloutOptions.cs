@@ -7,6 +7,14 @@ public sealed record RolloutOptions
     [Bounds(Minimum = 1)]
     public int PromptsPerStep { get; init; } = 128;
 
+    /// <summary>
+    /// How many times a step replaces the groups whose rows are all right or all wrong by groups of further prompts (DAPO's dynamic sampling,
+    /// arXiv 2503.14476); 0 means never. What is left then takes part as it is. Figures and records are those of the groups that stayed; the
+    /// replaced ones are counted in batch/replaced_groups, and their tokens in num_tokens.
+    /// </summary>
+    [Bounds(Minimum = 0)]
+    public int MaxResampleTimes { get; init; }
+
     /// <summary>Rows of a prompt's group, demonstrations included: with 8 and one demonstration, 7 answers are sampled.</summary>
     [Bounds(Minimum = 1)]
     public int NumGenerations { get; init; } = 8;

@@ -37,13 +37,17 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     public double? PeakOperations { get; init; }
 
     /// <summary>Makes the next step. When cancelled before its first update, nothing has changed.</summary>
-    /// <param name="prompts">The step's prompts.</param>
+    /// <param name="next">Draws this many prompts; called again where groups are replaced.</param>
     /// <param name="cancellation">Honoured while sampling.</param>
-    public StepOutcome Step(IReadOnlyList<TokenizedPrompt> prompts, CancellationToken cancellation)
+    public StepOutcome Step(Func<int, IReadOnlyList<TokenizedPrompt>> next, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
         bool imitation = State.Step < config.ImitationSteps;
-        IReadOnlyList<RolloutGroup> groups = imitation ? collector.Demonstrations(prompts) : collector.Collect(prompts, State.Step, cancellation);
+        int prompts = config.Rollout.PromptsPerStep;
+        SampledGroups sampledGroups = imitation
+            ? new SampledGroups(collector.Demonstrations(next(prompts)), [], 0)
+            : DynamicSampling.Collect(prompts, config.Rollout.MaxResampleTimes, next, (some, round) => collector.Collect(some, State.Step, round, cancellation));
+        IReadOnlyList<RolloutGroup> groups = sampledGroups.Groups;
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
         if (!imitation) AdvantageAssignment.Assign(groups, config.Reward);
@@ -58,13 +62,13 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         double end = watch.Elapsed.TotalSeconds;
 
         if (!imitation) AdaptEntropy(log.First.OnPolicy);
-        long sampled = imitation ? 0 : groups.Sum(g => g.Rows.Where(r => !r.IsDemonstration).Sum(r => (long)r.ResponseLength - r.OffPolicyTokens));
+        long sampled = imitation ? 0 : sampledGroups.All.Sum(g => g.Rows.Where(r => !r.IsDemonstration).Sum(r => (long)r.ResponseLength - r.OffPolicyTokens));
         State.Step++;
         State.Updates = optimizer.Updates;
         State.Tokens += trained + sampled;
         State.MaxLogProbDifference = Math.Max(State.MaxLogProbDifference, log.First.MaxLogProbDifference);
 
-        StepReport.Fill(metrics, groups, log, imitation);
+        StepReport.Fill(metrics, sampledGroups, log, imitation);
         metrics["actor/lr"] = rate;
         metrics["actor/entropy_coef"] = imitation ? 0 : State.EntropyCoefficient;
         metrics["num_tokens"] = State.Tokens;

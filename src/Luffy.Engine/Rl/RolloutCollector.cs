@@ -16,8 +16,9 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     /// <summary>The groups of one step, in the order of the prompts.</summary>
     /// <param name="prompts">The step's prompts.</param>
     /// <param name="step">Number of the step, from 0; decides the seed and the length of prefixes.</param>
+    /// <param name="round">How many times the step has sampled already; decides the seed too.</param>
     /// <param name="cancellation">Stops between decoding steps.</param>
-    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<TokenizedPrompt> prompts, int step, CancellationToken cancellation)
+    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<TokenizedPrompt> prompts, int step, int round, CancellationToken cancellation)
     {
         var requests = new List<(RolloutRequest Request, int Group, int[] Prefix)>();
         for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, step);
@@ -25,7 +26,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         var options = new GenerationOptions
         {
             Sampling = new SamplingOptions((float)config.Rollout.Temperature, config.Rollout.TopK, (float)config.Rollout.TopP, (float)config.Rollout.MinP,
-                PromptKey.StepSeed(config.Seed, step)),
+                PromptKey.StepSeed(config.Seed, step, round)),
             StopIds = [model.Tokenizer.EndOfTextId],
             MaxNewTokens = config.Rollout.MaxCompletionLength,
         };

@@ -57,6 +57,9 @@ public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
     /// <summary>Sampled rows.</summary>
     public int Samples => Rows.Count(r => !r.IsDemonstration);
 
+    /// <summary>True where some rows are correct and some are not.</summary>
+    public bool IsMixed => Rows.Any(r => r.IsCorrect) && Rows.Any(r => !r.IsCorrect);
+
     /// <summary>False where all rows have the same reward.</summary>
     public bool HasRewardSpread => Rows.Any(r => r.Reward != Rows[0].Reward);
 

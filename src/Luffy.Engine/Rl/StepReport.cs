@@ -5,8 +5,9 @@ namespace Luffy.Engine.Rl;
 /// <summary>The figures of a step, under TRL's names and those of the reference implementation. Empty sets give 0, never NaN.</summary>
 internal static class StepReport
 {
-    public static void Fill(StepMetrics m, IReadOnlyList<RolloutGroup> groups, UpdateLog log, bool imitation)
+    public static void Fill(StepMetrics m, SampledGroups sampled, UpdateLog log, bool imitation)
     {
+        IReadOnlyList<RolloutGroup> groups = sampled.Groups;
         GroupRow[] rows = [.. groups.SelectMany(g => g.Rows)], on = [.. rows.Where(r => !r.IsDemonstration)], off = [.. rows.Where(r => r.IsDemonstration)];
         if (!imitation)
         {
@@ -20,8 +21,16 @@ internal static class StepReport
 
         Actor(m, log);
         if (!imitation) Sampling(m, log);
-        m["batch/solve_none"] = groups.Count(g => g.Samples > 0 && g.SolvedSamples == 0);
-        m["batch/solve_all"] = groups.Count(g => g.Samples > 0 && g.SolvedSamples == g.Samples);
+        m["batch/solve_none"] = groups.Count(SolvedNone);
+        m["batch/solve_all"] = groups.Count(SolvedAll);
+        if (!imitation)
+        {
+            m["batch/resample_times"] = sampled.Resamplings;
+            m["batch/replaced_groups"] = sampled.Replaced.Count;
+            m["batch/replaced_solve_none"] = sampled.Replaced.Count(SolvedNone);
+            m["batch/replaced_solve_all"] = sampled.Replaced.Count(SolvedAll);
+        }
+
         m["batch/on_solved"] = Mean(on, Solved);
         m["batch/off_solved"] = Mean(off, Solved);
         m["batch/avg_prefix_ratio"] = Mean([.. on.Where(r => r.OffPolicyTokens > 0)], r => (double)r.OffPolicyTokens / r.ResponseLength);
@@ -99,6 +108,10 @@ internal static class StepReport
     }
 
     private static double Mean(UpdateLog log, Func<UpdateLog.Entry, double> figure) => log.Entries.Count == 0 ? 0 : log.Entries.Average(figure);
+
+    private static bool SolvedNone(RolloutGroup group) => group.Samples > 0 && group.SolvedSamples == 0;
+
+    private static bool SolvedAll(RolloutGroup group) => group.Samples > 0 && group.SolvedSamples == group.Samples;
 
     private static double Solved(GroupRow row) => row.IsCorrect ? 1 : 0;
 

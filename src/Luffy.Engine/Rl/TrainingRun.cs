@@ -115,7 +115,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
                 try
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    outcome = trainer.Step(data.Next(config.Rollout.PromptsPerStep), cancellation);
+                    outcome = trainer.Step(data.Next, cancellation);
                 }
                 catch (OperationCanceledException)
                 {

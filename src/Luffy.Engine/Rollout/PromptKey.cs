@@ -21,4 +21,11 @@ public static class PromptKey
         z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
         return z ^ (z >> 31);
     }
+
+    /// <summary>The generator's seed where a step samples several times: that of the step the first time, another each further time.</summary>
+    public static ulong StepSeed(long runSeed, int step, int round)
+    {
+        ulong seed = StepSeed(runSeed, step);
+        return round == 0 ? seed : StepSeed(unchecked((long)seed), round);
+    }
 }

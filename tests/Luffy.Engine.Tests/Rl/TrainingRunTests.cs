@@ -65,6 +65,32 @@ public sealed class TrainingRunTests
     }
 
     [Test]
+    public void A_run_that_replaces_groups_counts_them_and_resumes_at_the_prompt_that_follows()
+    {
+        // A random model solves nothing, so both groups of a step give way twice: six prompts a step. Lengths differ, so there is an update.
+        string[] settings = ["method=grpo", "max_steps=3", "save_steps=1", "soft_punish_cache=100", "max_resample_times=2"];
+        Execute("whole", settings);
+        foreach (JsonElement metrics in new[] { Metrics("whole", 1), Metrics("whole", 3) })
+        {
+            double Figure(string name) => metrics.GetProperty(name).GetDouble();
+            Assert.That((Figure("batch/resample_times"), Figure("batch/replaced_groups"), Figure("batch/replaced_solve_none"), Figure("batch/replaced_solve_all")),
+                Is.EqualTo((2, 4, 4, 0)));
+            Assert.That(Figure("actor/grad_norm"), Is.Positive);
+        }
+
+        string file = Path.Combine("checkpoints", "step-000003", CheckpointWriter.StateFile), expected = File.ReadAllText(Path.Combine(_folder, "whole", file));
+        using JsonDocument state = JsonDocument.Parse(expected);
+        JsonElement cursor = state.RootElement.GetProperty("trainer");
+        Assert.That((18 * cursor.GetProperty("epoch").GetInt32()) + cursor.GetProperty("position").GetInt32(), Is.EqualTo(18), "three problems of six families");
+
+        using var source = new CancellationTokenSource();
+        Assert.That(() => Execute("cut", settings, steps => { if (steps == 1) source.Cancel(); }, cancellation: source.Token), Throws.InstanceOf<OperationCanceledException>());
+        Execute("cut", settings, resume: true);
+        Assert.That(File.ReadAllText(Path.Combine(_folder, "cut", file)), Is.EqualTo(expected));
+        Assert.That(Rollouts("cut", 3).Select(Ids), Is.EqualTo(Rollouts("whole", 3).Select(Ids)));
+    }
+
+    [Test]
     public void Neither_rollout_batch_nor_threads_nor_packing_change_what_is_sampled()
     {
         Execute("a", ["max_steps=1", "rollout_batch_size=64", "threads=1"]);
