@@ -45,6 +45,7 @@ template <class T> struct Loss {
         scratch_bytes = luffy::policy_loss_scratch_bytes(dtype, rows, vocabulary, store_bytes);
         test::Array<char> scratch(static_cast<size_t>(scratch_bytes), 0x55);
         luffy::Runtime runtime{};
+        runtime.shared_memory_of_block = test::shared_memory_of_block();
         runtime.multiprocessors = 1; // one block takes tile after tile
         runtime.wgmma = wgmma;
         luffy::PolicyArguments a{};

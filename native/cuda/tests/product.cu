@@ -167,6 +167,7 @@ template <class T> void contexts(const std::string& what, ProductLayout layout, 
     const bool a_transposed = layout == ProductLayout::tn, b_transposed = layout != ProductLayout::nt;
     Input<T> b(b_transposed, n, k, 0);
     Runtime runtime{};
+    runtime.shared_memory_of_block = test::shared_memory_of_block();
     runtime.wgmma = wgmma;
     runtime.blas = blas;
     std::vector<float> whole;

@@ -26,6 +26,13 @@ inline void require(cudaError_t error, const std::string& what) {
     std::exit(1);
 }
 
+// Bytes that a block may have at most.
+inline int shared_memory_of_block() {
+    cudaDeviceProp device{};
+    require(cudaGetDeviceProperties(&device, 0), "device");
+    return static_cast<int>(device.sharedMemPerBlockOptin);
+}
+
 // Device memory with a copy on the host.
 template <class T> class Array {
   public:
