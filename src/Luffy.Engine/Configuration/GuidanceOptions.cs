@@ -14,6 +14,13 @@ public sealed record GuidanceOptions
     [Bounds(Minimum = 0)]
     public int? DemonstrationGate { get; init; }
 
+    /// <summary>
+    /// A group that demonstration_gate gives its demonstrations learns from them alone, each with advantage 1: its samples take no part in the
+    /// loss or its denominators. With off_policy_reshape logp that is HPT's choice between imitation and reinforcement learning (arXiv
+    /// 2509.04419), where both share one normaliser.
+    /// </summary>
+    public bool DemonstrationSwitch { get; init; }
+
     /// <summary>Let some samples continue the beginning of the demonstration; its tokens are off-policy, the rest on-policy.</summary>
     public PrefixStrategy PrefixStrategy { get; init; }
 

@@ -100,6 +100,8 @@ public sealed record TrainingConfiguration
         }
         if (Method is TrainingMethod.Grpo or TrainingMethod.Sft && Guidance.PrefixStrategy != PrefixStrategy.None)
             throw LuffyException.Usage("prefix_strategy gives samples the beginning of a demonstration, which needs method: luffy.");
+        if (Guidance.DemonstrationSwitch && (demonstrations == 0 || Guidance.DemonstrationGate is null))
+            throw LuffyException.Usage("demonstration_switch chooses between samples and demonstrations, which needs num_demonstrations of at least 1 and a demonstration_gate.");
         if (SampledRows < 1)
         {
             throw LuffyException.Usage(

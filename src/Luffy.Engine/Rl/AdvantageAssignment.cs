@@ -31,6 +31,23 @@ public static class AdvantageAssignment
         if (options.ScaleRewards == RewardScaling.Batch) DivideByBatchDeviation(rows);
     }
 
+    /// <summary>
+    /// HPT's switch (arXiv 2509.04419): of a group that was given demonstrations, they alone are learnt from, with advantage 1. The gate has
+    /// decided before which groups those are.
+    /// </summary>
+    /// <param name="groups">The groups, their advantages assigned.</param>
+    public static void SwitchToImitation(IReadOnlyList<RolloutGroup> groups)
+    {
+        foreach (RolloutGroup group in groups.Where(g => g.Rows.Exists(r => r.IsDemonstration)))
+        {
+            foreach (GroupRow row in group.Rows)
+            {
+                row.LeftOut = !row.IsDemonstration;
+                row.Advantage = row.IsDemonstration ? 1 : 0;
+            }
+        }
+    }
+
     private static void NormalizeOverTokens(GroupRow[] rows)
     {
         double[] advantages = Advantage.NormalizedOverTokens([.. rows.Select(r => r.Advantage)], [.. rows.Select(r => r.ResponseLength)]);

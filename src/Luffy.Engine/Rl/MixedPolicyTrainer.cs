@@ -50,8 +50,15 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         IReadOnlyList<RolloutGroup> groups = sampledGroups.Groups;
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
-        if (!imitation) AdvantageAssignment.Assign(groups, config.Reward);
-        else foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
+        if (imitation)
+        {
+            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
+        }
+        else
+        {
+            AdvantageAssignment.Assign(groups, config.Reward);
+            if (config.Guidance.DemonstrationSwitch) AdvantageAssignment.SwitchToImitation(groups);
+        }
 
         double rate = (imitation ? _schedule with { Peak = config.Optimizer.SftLearningRate ?? _schedule.Peak } : _schedule).At(State.Step);
         double update = watch.Elapsed.TotalSeconds;
@@ -132,7 +139,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         Advantage = (float)row.Advantage,
         OldLogProbs = row.LogProbs,
         ReferenceLogProbs = referenceLogProbs?[row],
-        Masked = row.Truncated && config.Reward.MaskTruncatedCompletions,
+        Masked = row.LeftOut || (row.Truncated && config.Reward.MaskTruncatedCompletions),
     };
 
     private void RecomputeLogProbs(IReadOnlyList<RolloutGroup> groups)

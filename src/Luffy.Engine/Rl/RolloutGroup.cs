@@ -39,6 +39,9 @@ public sealed class GroupRow
     /// <summary>Its advantage within the group.</summary>
     public double Advantage { get; set; }
 
+    /// <summary>True where the row takes no part in the loss and its denominators, though it was sampled and scored.</summary>
+    public bool LeftOut { get; set; }
+
     /// <summary>Tokens of the response.</summary>
     public int ResponseLength => Ids.Length - PromptLength;
 

@@ -25,6 +25,7 @@ internal static class StepReport
         m["batch/solve_all"] = groups.Count(SolvedAll);
         if (!imitation)
         {
+            m["batch/imitated_groups"] = groups.Count(g => g.Rows.Exists(r => r.LeftOut));
             m["batch/resample_times"] = sampled.Resamplings;
             m["batch/replaced_groups"] = sampled.Replaced.Count;
             m["batch/replaced_solve_none"] = sampled.Replaced.Count(SolvedNone);

@@ -106,6 +106,25 @@ public sealed class AdvantageEstimatorTests
         AssertAdvantages(group, [-0.5 / deviation, 0.5 / deviation, -0.5 / deviation, 0.5 / deviation]);
     }
 
+    [Test]
+    public void The_switch_leaves_a_group_with_a_demonstration_to_imitation()
+    {
+        // Two of the three samples are right, and the gate let the demonstration in all the same.
+        RolloutGroup gated = Group([1, 0, 1, 1]), other = Group([1, 0]);
+        Assign(AdvantageEstimator.Grpo, AdvantageBaseline.Group, gated, other);
+        AdvantageAssignment.SwitchToImitation([gated, other]);
+        AssertAdvantages(gated, [0, 0, 0, 1]);
+        AssertAdvantages(other, [0.5, -0.5]);
+        Assert.That(gated.Rows.Concat(other.Rows).Select(r => r.LeftOut), Is.EqualTo(new[] { true, true, true, false, false, false }));
+
+        // The demonstration's tokens have .01, .1, .5 and .95: their loss is −ln(.01 · .1 · .5 · .95) = −ln .000475 = 7.652195, each with gradient −1.
+        PolicyLossOptions options = new LossOptions { OffPolicyReshape = PolicyReshape.Logp }.ToKernelOptions(1, 0);
+        TokenObjective[] tokens =
+            [.. new[] { .01, .1, .5, .95 }.Select(p => PolicyObjective.Evaluate(Math.Log(p), double.NaN, gated.Rows[3].Advantage, true, double.NaN, options))];
+        Assert.That(tokens.Sum(t => t.Loss), Is.EqualTo(7.652195).Within(1e-6));
+        Assert.That(tokens.Select(t => t.Gradient), Is.All.EqualTo(-1));
+    }
+
     private static void Assign(AdvantageEstimator estimator, AdvantageBaseline baseline, params RolloutGroup[] groups) =>
         AdvantageAssignment.Assign(groups, new RewardOptions { AdvantageEstimator = estimator, AdvantageBaseline = baseline });
 

@@ -141,6 +141,20 @@ public sealed class TrainingRunTests
     }
 
     [Test]
+    public void The_switch_makes_imitation_of_groups_that_fail()
+    {
+        // A random model solves nothing, so every group is switched: the update is that of sft to the bit, whatever was sampled.
+        string[] settings = ["max_steps=2", "save_steps=2", "entropy_coef=0"];
+        Execute("switch", [.. settings, "demonstration_gate=0", "demonstration_switch=true", "off_policy_reshape=logp", "loss_normalizer=tokens"]);
+        Execute("sft", [.. settings, "method=sft"]);
+        (Dictionary<string, float[]> switched, Dictionary<string, float[]> imitated, Dictionary<string, float[]> before) = (Weights(Checkpoint("switch")), Weights(Checkpoint("sft")), Weights(_model));
+        foreach ((string name, float[] values) in imitated) Assert.That(switched[name].AsSpan().SequenceEqual(values), Is.True, name);
+        Assert.That(imitated.Sum(w => Distance(w.Value, before[w.Key])), Is.Positive);
+        JsonElement metrics = Metrics("switch", 1);
+        Assert.That((metrics.GetProperty("batch/imitated_groups").GetDouble(), metrics.GetProperty("batch/solve_none").GetDouble()), Is.EqualTo((2, 2)));
+    }
+
+    [Test]
     public void Long_completions_are_punished_and_accuracy_is_not()
     {
         // At most 100 tokens: of a random model's answers some are cut off there, and some end before.
