@@ -12,6 +12,9 @@ internal sealed class DeviceSearch(bool cpus)
 {
     private const string Operation = "backend 'ilgpu'";
 
+    // What Linux has where there is a GPU: NVIDIA's, others' through the kernel's graphics, AMD's for computing, and Windows' own below it.
+    private static readonly (string Folder, string Pattern)[] GpuNodes = [("/dev", "nvidia*"), ("/dev/dri", "render*"), ("/dev", "kfd"), ("/dev", "dxg")];
+
     private readonly List<DeviceProbe> _devices = [];
 
     /// <summary>Every device that was found, with the reason why it is not used; but for the emulator, which is always there.</summary>
@@ -24,6 +27,8 @@ internal sealed class DeviceSearch(bool cpus)
     public IlgpuDevice Open(bool allowEmulator, int threads)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(threads);
+        // A driver for OpenCL may bring a compiler of some sixty megabytes along, which who did not ask for it is to be spared where there is no GPU.
+        if (!cpus && !allowEmulator && !MayHaveGpu) throw new LuffyKernelException(Operation, "the system shows no GPU");
         // Asked before ILGPU looks, which it does once in a process. What suits is judged here and not by ILGPU's own filters, which give no reason.
         (bool cuda, bool openCL) = (DriverLibraries.HasCuda, DriverLibraries.HasOpenCL);
         Context context = IlgpuDevice.CreateContext(builder => builder.Cuda((CudaDevice _) => true).OpenCL(_ => true).CPU(IlgpuDevice.EmulatedGpu));
@@ -43,6 +48,9 @@ internal sealed class DeviceSearch(bool cpus)
         throw new LuffyKernelException(Operation,
             $"{string.Join(", ", reasons)}; what is left is an emulator of a GPU on the CPU, a thousand times slower than the cpu backend: ask for it with --allow-emulator");
     }
+
+    private static bool MayHaveGpu =>
+        !OperatingSystem.IsLinux() || GpuNodes.Any(node => Directory.Exists(node.Folder) && Directory.EnumerateFileSystemEntries(node.Folder, node.Pattern).Any());
 
     private static IEnumerable<string> Nothing(Context context, AcceleratorType kind, string driver, bool installed) =>
         context.Devices.Any(device => device.AcceleratorType == kind) ? [] : [installed ? $"{driver} has no device for ILGPU" : $"{driver} is not installed"];

@@ -60,4 +60,13 @@ public sealed class DeviceSearchTests
         Assert.That(backend.IsEmulator, Is.Not.EqualTo(search.Devices.Any(device => device.Used)));
         if (backend.IsEmulator) Assert.That(backend.Threads, Is.EqualTo(3));
     }
+
+    [Test]
+    public void Who_did_not_ask_for_it_pays_nothing_for_a_driver_where_there_is_no_gpu()
+    {
+        if (!OperatingSystem.IsLinux() || Directory.Exists("/dev/dri") || Directory.EnumerateFileSystemEntries("/dev", "nvidia*").Any()) Assert.Ignore("this machine may have a GPU");
+        DeviceSearch search = new(cpus: false);
+        Assert.That(() => search.Open(allowEmulator: false, threads: 0), Throws.TypeOf<LuffyKernelException>().With.Message.Contains("no GPU"));
+        Assert.That(search.Devices, Is.Empty);
+    }
 }
