@@ -132,8 +132,8 @@ typedef struct lf_kernels {
     int32_t (*batch_invariant)(lf_context* context); /* 0: a faster mode was asked for, in which bits depend on the batch */
     int64_t (*workspace_bytes)(lf_context* context);
     int64_t (*free_bytes)(lf_context* context); /* of the device's own memory; -1 where it computes in the host's */
-    /* Zeroed, 64-byte aligned or better. on_host not 0: memory of the host that a device with its own reaches all the same, slowly;
-       LF_UNSUPPORTED where the device computes in the host's memory anyway. */
+    /* Zeroed, 64-byte aligned or better. on_host not 0: memory of the host that a device with its own reaches all the same,
+       slowly; LF_UNSUPPORTED where the device computes in the host's memory anyway. */
     lf_status (*allocate)(lf_context* context, void** memory, int64_t bytes, int32_t on_host);
     lf_status (*release)(lf_context* context, void* memory);
     lf_status (*upload)(lf_context* context, const lf_tensor* destination, const void* host);
