@@ -54,6 +54,12 @@ public sealed record RewardOptions
             throw LuffyException.Usage(
                 $"scale_rewards {ConfigurationKey.SnakeCase(ScaleRewards.ToString())} divides advantages of advantage_estimator grpo, but the estimator is {estimator}; set scale_rewards to none.");
         }
+        if (ScaleRewards == RewardScaling.Group && AdvantageBaseline == AdvantageBaseline.OnPolicy)
+        {
+            throw LuffyException.Usage(
+                "scale_rewards group divides by the deviation of the rows of advantage_baseline on_policy, which is 0 where every sample fails: a demonstration's advantage would be a million there. " +
+                "Set scale_rewards to none, or advantage_baseline to group.");
+        }
         if (AdvantageEstimator == AdvantageEstimator.ReinforcePlusPlus && AdvantageBaseline != AdvantageBaseline.Group)
         {
             throw LuffyException.Usage(

@@ -88,6 +88,7 @@ public sealed class ConfigurationLoaderTests
     [TestCase("demonstration_switch: true", "demonstration_gate")]
     [TestCase("advantage_estimator: rloo\nscale_rewards: group", "scale_rewards")]
     [TestCase("advantage_estimator: reinforce_plus_plus\nscale_rewards: batch", "scale_rewards")]
+    [TestCase("scale_rewards: group\nadvantage_baseline: on_policy", "a million")]
     [TestCase("advantage_estimator: reinforce_plus_plus\nadvantage_baseline: on_policy", "reinforce_plus_plus_baseline")]
     [TestCase("advantage_estimator: rloo\nnum_generations: 2", "num_generations")]
     [TestCase("num_demonstrations: 0", "method: grpo")]
