@@ -71,15 +71,15 @@ native_library() {
   esac
 }
 
-# build_native [PRESET]: libluffy_cpu into build/native.
+# build_native [PRESET [TARGET]]: the native libraries and what tests them into build/native; with the target `libraries`, the former alone.
 build_native() {
-  local preset=${1:-release}
+  local preset=${1:-release} target=${2:-all}
   need_native_tools
   # A build folder remembers its generator, so only a new one may choose.
   if [ ! -e "$root/build/native/CMakeCache.txt" ] && command -v ninja >/dev/null; then export CMAKE_GENERATOR=Ninja; fi
   mkdir -p "$root/build"
   (cd "$root" && quietly "$root/build/native-configure.log" cmake --preset "$preset" &&
-    quietly "$root/build/native-build.log" cmake --build --preset "$preset" --parallel) || exit 1
+    quietly "$root/build/native-build.log" cmake --build --preset "$preset" --target "$target" --parallel) || exit 1
 }
 
 # The mtime of a stamp is the moment *before* its build began, so that an edit during the build counts as newer.

@@ -6,7 +6,7 @@ root=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 . "$root/eng/build-lib.sh"
 output=${1:-$root/artifacts/publish-single}
 mkdir -p "$root/build"
-build_native
+build_native release libraries
 need_dotnet
 case "$(uname -m)" in aarch64 | arm64) arch=arm64 ;; *) arch=x64 ;; esac
 case "$(uname -s)" in Darwin) os=osx ;; *) os=linux ;; esac
