@@ -44,6 +44,15 @@ public sealed class TrainCommandTests
         "--set", "eval_on_start=false", "--set", "drop_wrong_demonstrations=false", .. more,
     ];
 
+    [TestCase("luffy")]
+    [TestCase("methods/dr-grpo")]
+    public async Task A_built_in_recipe_is_named_without_a_file(string name)
+    {
+        (int code, string output, string error) = await Shell.RunAsync("", "train", "--config", name, "--dry-run");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(output, Does.Contain("prompts_per_step: 24\n").And.Not.Contain("extends"));
+    }
+
     [Test]
     public async Task A_run_leaves_what_it_promised_and_can_be_resumed_but_not_written_over()
     {

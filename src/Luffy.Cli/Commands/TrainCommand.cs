@@ -10,7 +10,7 @@ internal static class TrainCommand
 {
     public static Command Create(Streams streams)
     {
-        var config = new Option<string?>("--config") { Description = "YAML file; without it the built-in quickstart", HelpName = "FILE" };
+        var config = new Option<string?>("--config") { Description = "YAML file, or the name of a built-in recipe; without it the quickstart", HelpName = "FILE" };
         var output = new Option<string?>("--output") { Description = "The run directory; without it the first free one of runs/METHOD, runs/METHOD-2, …", HelpName = "DIR" };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in --output, or with the newest one" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the whole configuration and stop" };

@@ -3,17 +3,22 @@ namespace Luffy.Engine.Configuration;
 /// <summary>Makes a typed configuration of a YAML file and of what was given on the command line on top.</summary>
 public static class ConfigurationLoader
 {
-    /// <summary>Reads the configuration of a training run; without a path, the built-in quickstart.</summary>
+    /// <summary>Reads the configuration of a training run.</summary>
+    /// <param name="path">A file, or the name of a built-in recipe; null for the quickstart.</param>
+    /// <param name="overrides">What was given on top.</param>
     /// <exception cref="LuffyException">The file cannot be read, or a key or value is wrong; the message says where.</exception>
-    public static TrainingConfiguration LoadTraining(string? path, IReadOnlyList<ConfigurationOverride> overrides) => path is null
-        ? ParseTraining(Recipes.Read(Recipes.Quickstart), "quickstart.yaml (built in)", overrides)
-        : ParseTraining(ReadFile(path), path, overrides);
+    public static TrainingConfiguration LoadTraining(string? path, IReadOnlyList<ConfigurationOverride> overrides) =>
+        BindTraining(Entries(ConfigurationText.Open(path ?? Recipes.Quickstart), overrides));
 
     /// <summary>Reads the configuration of a training run from YAML text; <paramref name="name"/> stands for it in messages.</summary>
     /// <exception cref="LuffyException">A key or value is wrong; the message says where.</exception>
-    public static TrainingConfiguration ParseTraining(string yaml, string name, IReadOnlyList<ConfigurationOverride> overrides)
+    public static TrainingConfiguration ParseTraining(string yaml, string name, IReadOnlyList<ConfigurationOverride> overrides) =>
+        BindTraining(Entries(new ConfigurationText(yaml, name, null), overrides));
+
+    /// <summary>Makes a training configuration of entries, later ones over earlier ones.</summary>
+    /// <exception cref="LuffyException">A key or value is wrong; the message says where.</exception>
+    internal static TrainingConfiguration BindTraining(List<ConfigurationEntry> entries)
     {
-        List<ConfigurationEntry> entries = Entries(yaml, name, overrides);
         // The method decides other defaults, so it is read first.
         var probe = new TrainingConfiguration();
         ConfigurationBinder.Apply(probe, entries.Where(e => e.Key == "method"));
@@ -29,7 +34,7 @@ public static class ConfigurationLoader
     public static PretrainConfiguration LoadPretrain(string path, IReadOnlyList<ConfigurationOverride> overrides)
     {
         var configuration = new PretrainConfiguration();
-        ConfigurationBinder.Apply(configuration, Entries(ReadFile(path), path, overrides));
+        ConfigurationBinder.Apply(configuration, Entries(ConfigurationText.Open(path), overrides));
         configuration.Validate();
         return configuration;
     }
@@ -38,7 +43,7 @@ public static class ConfigurationLoader
     /// <exception cref="LuffyException">A key or value is wrong.</exception>
     public static ReplayConfiguration LoadReplay(IReadOnlyList<ConfigurationOverride> overrides)
     {
-        List<ConfigurationEntry> entries = Entries("", "", overrides);
+        List<ConfigurationEntry> entries = [.. overrides.Select(ConfigurationEntry.FromOverride)];
         var configuration = new ReplayConfiguration();
         ConfigurationBinder.Apply(configuration, entries);
         configuration = configuration with { Loss = WithLossType(configuration.Loss, entries) };
@@ -53,34 +58,16 @@ public static class ConfigurationLoader
     public static DataOptions LoadData(IReadOnlyList<ConfigurationOverride> overrides)
     {
         var data = new DataOptions();
-        ConfigurationBinder.Apply(data, Entries("", "", overrides));
+        ConfigurationBinder.Apply(data, [.. overrides.Select(ConfigurationEntry.FromOverride)]);
         return data;
     }
 
-    private static List<ConfigurationEntry> Entries(string yaml, string name, IReadOnlyList<ConfigurationOverride> overrides) =>
-        [.. ConfigurationEntry.FromYaml(yaml, name), .. overrides.Select(ConfigurationEntry.FromOverride)];
+    private static List<ConfigurationEntry> Entries(ConfigurationText text, IReadOnlyList<ConfigurationOverride> overrides) =>
+        [.. ConfigurationLayers.Merge(ConfigurationLayers.Of(text)), .. overrides.Select(ConfigurationEntry.FromOverride)];
 
     /// <summary>Lets loss_type decide where loss_normalizer was not given; given both, Validate compares them.</summary>
     private static LossOptions WithLossType(LossOptions loss, List<ConfigurationEntry> entries) =>
         loss.LossType is { } type && !entries.Exists(e => e.Key == "loss_normalizer")
             ? loss with { LossNormalizer = LossOptions.NormalizerOf(type) }
             : loss;
-
-    private static string ReadFile(string path)
-    {
-        if (Directory.Exists(path))
-            throw LuffyException.Usage($"{path} is a folder, expected a YAML file.");
-        try
-        {
-            return File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new LuffyException($"the configuration {path} does not exist.", 2, e);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new LuffyException($"the configuration {path} cannot be read: {e.Message}", 1, e);
-        }
-    }
 }

@@ -140,20 +140,6 @@ public sealed class ConfigurationLoaderTests
     }
 
     [Test]
-    public void Every_built_in_recipe_of_training_loads()
-    {
-        Assert.That(Recipes.Names, Does.Contain(Recipes.Quickstart));
-        foreach (string name in Recipes.Names)
-        {
-            string yaml = Recipes.Read(name);
-            if (!yaml.Contains("stages:", StringComparison.Ordinal))
-                Assert.That(() => ConfigurationLoader.ParseTraining(yaml, name, []), Throws.Nothing);
-        }
-        Assert.That(ConfigurationLoader.LoadTraining(null, []).Method, Is.EqualTo(TrainingMethod.Luffy));
-        Assert.That(() => Recipes.Read("nothing"), Throws.TypeOf<LuffyException>().With.Message.Contains("quickstart"));
-    }
-
-    [Test]
     public void The_quickstart_trains_with_every_method()
     {
         foreach (string method in new[] { "luffy", "grpo", "sft", "sft_then_rl" })
