@@ -21,6 +21,13 @@ public sealed record GuidanceOptions
     /// </summary>
     public bool DemonstrationSwitch { get; init; }
 
+    /// <summary>
+    /// Whenever none of the samples of this many prompts was right, their demonstrations are imitated in an update of their own, with
+    /// sft_learning_rate (ReLIFT, arXiv 2506.07527); null means never. Prompts wait for it over steps.
+    /// </summary>
+    [Bounds(Minimum = 1)]
+    public int? ImitateFailedEvery { get; init; }
+
     /// <summary>Let some samples continue the beginning of the demonstration; its tokens are off-policy, the rest on-policy.</summary>
     public PrefixStrategy PrefixStrategy { get; init; }
 

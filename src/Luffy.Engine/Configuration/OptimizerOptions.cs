@@ -7,7 +7,7 @@ public sealed record OptimizerOptions
     [Bounds(Minimum = 0)]
     public double LearningRate { get; init; } = 1e-6;
 
-    /// <summary>The learning rate of imitation steps (sft, sft_then_rl); null means learning_rate.</summary>
+    /// <summary>The learning rate of imitation steps (sft, sft_then_rl) and updates (imitate_failed_every); null means learning_rate.</summary>
     [Bounds(Minimum = 0)]
     public double? SftLearningRate { get; init; }
 

@@ -102,6 +102,8 @@ public sealed record TrainingConfiguration
             throw LuffyException.Usage("prefix_strategy gives samples the beginning of a demonstration, which needs method: luffy.");
         if (Guidance.DemonstrationSwitch && (demonstrations == 0 || Guidance.DemonstrationGate is null))
             throw LuffyException.Usage("demonstration_switch chooses between samples and demonstrations, which needs num_demonstrations of at least 1 and a demonstration_gate.");
+        if (Guidance.ImitateFailedEvery is not null && Method == TrainingMethod.Sft)
+            throw LuffyException.Usage("imitate_failed_every adds imitation to reinforcement learning, but method sft has nothing else; use method: grpo.");
         if (SampledRows < 1)
         {
             throw LuffyException.Usage(

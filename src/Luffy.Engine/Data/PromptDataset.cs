@@ -11,6 +11,7 @@ public sealed class PromptDataset : IPromptSource
     private readonly IReadOnlyList<TokenizedPrompt> prompts;
     private readonly ulong seed;
     private DatasetCursor cursor;
+    private Dictionary<string, TokenizedPrompt>? byId;
     private int[]? order;
     private int orderEpoch;
 
@@ -51,6 +52,16 @@ public sealed class PromptDataset : IPromptSource
         }
 
         return next;
+    }
+
+    /// <summary>The prompt of an id; for what a run keeps of prompts that it has used.</summary>
+    /// <exception cref="LuffyException">There is none.</exception>
+    public TokenizedPrompt Find(string id)
+    {
+        byId ??= prompts.ToDictionary(p => p.Example.Id, StringComparer.Ordinal);
+        return byId.TryGetValue(id, out TokenizedPrompt? prompt)
+            ? prompt
+            : throw new LuffyException($"The run keeps the prompt \"{id}\", but the dataset has none of that id; resume with the dataset that the run was started with.");
     }
 
     private int[] Order(int epoch)

@@ -15,6 +15,8 @@ public sealed class MemoryPlan
     // Up to here the cache holds a full batch of the longest sequences. Few completions are the longest, so that less does for larger ones.
     private const long AmpleCacheBytes = 1L << 30;
     private const double LeastCacheShare = 0.25;
+    private const string ParkedMomentsCategory = "parked moments";
+    private readonly bool _deviceHasItsOwn;
 
     /// <summary>Plans a run.</summary>
     /// <param name="backend">Tells the sizes of packed weights, caches and scratch.</param>
@@ -24,6 +26,7 @@ public sealed class MemoryPlan
     /// <param name="maxPrompt">Longest prompt of the data.</param>
     public MemoryPlan(IBackend backend, TrainingConfiguration config, TransformerConfig architecture, DType dtype, int maxPrompt)
     {
+        _deviceHasItsOwn = backend.FreeDeviceBytes is not null;
         var layout = new ParameterLayout(architecture);
         int completion = config.Rollout.MaxCompletionLength, length = maxPrompt + completion;
         // A prefix lengthens what is prefilled, not the whole.
@@ -33,6 +36,7 @@ public sealed class MemoryPlan
         int tokens = Math.Max(config.Optimizer.TokensPerMicroBatch, length - 1);
         GradientDType = config.Optimizer.GradientDtype.Resolve(dtype);
         int rows = (config.Rollout.PromptsPerStep + config.Optimizer.MiniBatches - 1) / config.Optimizer.MiniBatches * config.Rollout.NumGenerations;
+        rows = Math.Max(rows, config.Guidance.ImitateFailedEvery ?? 0);
         if (GradientDType != DType.F32 && (long)rows * (length - 1) > tokens)
         {
             throw LuffyException.Usage($"gradient_dtype bf16 makes an update of one forward and backward pass, but the up to {rows} rows of an update can have " +
@@ -58,6 +62,7 @@ public sealed class MemoryPlan
         [
             .. parameters,
             .. config.Loss.Beta > 0 ? ParameterSet.Plan(backend, layout, dtype, ParameterUse.Inference).Select(c => ("reference " + c.Category, c.Bytes)) : [],
+            .. config.Guidance.ImitateFailedEvery is null ? [] : new[] { (ParkedMomentsCategory, ParkedMoments.Bytes(layout)) },
             ("activations", ArenaBytes),
             ("key-value cache", KvCache.Bytes(backend, architecture, dtype, Rollout.CachePages)),
             ("tables", TransformerModel.RopeBytes(architecture, length) + AdamWOptimizer.Bytes(backend, layout)),
@@ -87,13 +92,16 @@ public sealed class MemoryPlan
     public long Bytes => Categories.Sum(c => c.Bytes);
 
     /// <summary>What of it lies on the host although the device has memory of its own.</summary>
-    public long OffloadedBytes => MomentsPlace == MemoryPlace.Host ? Categories.Where(c => c.Category == ParameterSet.MomentsCategory).Sum(c => c.Bytes) : 0;
+    public long OffloadedBytes => Categories.Where(c => OnHost(c.Category)).Sum(c => c.Bytes);
 
     /// <summary>One line for people.</summary>
     public override string ToString() =>
         $"{Megabytes(Bytes)}: " + string.Join(", ", Categories.Where(c => c.Bytes > 0).Select(c => $"{c.Category}{Place(c.Category)} {Megabytes(c.Bytes)}"));
 
-    private string Place(string category) => MomentsPlace == MemoryPlace.Host && category == ParameterSet.MomentsCategory ? " (on the host)" : "";
+    private string Place(string category) => OnHost(category) ? " (on the host)" : "";
+
+    private bool OnHost(string category) =>
+        category == ParameterSet.MomentsCategory ? MomentsPlace == MemoryPlace.Host : _deviceHasItsOwn && category == ParkedMomentsCategory;
 
     private static int CacheTokens(IBackend backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
     {

@@ -23,15 +23,31 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     // How much the adaptive entropy bonus changes in a step, as in Skywork-OR1 (arXiv 2505.22312).
     private const double EntropyCoefficientStep = 0.0001;
 
-    private static readonly PolicyLossOptions Imitation = new() { OffPolicyShaping = PolicyShaping.LogProb };
+    /// <summary>The objective of imitation: −ln π(token), with advantage 1.</summary>
+    public static readonly PolicyLossOptions Imitation = new() { OffPolicyShaping = PolicyShaping.LogProb };
+
+    /// <summary>What the loss of imitation is divided by.</summary>
+    public const LossNormalizer ImitationNormalizer = LossNormalizer.Tokens;
 
     private readonly LearningRateSchedule _schedule = new(config.Optimizer.LearningRate, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps,
         config.Optimizer.MaxSteps);
+
+    private readonly LearningRateSchedule _imitationSchedule = new(config.Optimizer.SftLearningRate ?? config.Optimizer.LearningRate,
+        config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps, config.Optimizer.MaxSteps);
+
+    private readonly FailedPromptBuffer? _failures = config.Guidance.ImitateFailedEvery is { } batch ? new FailedPromptBuffer(batch) : null;
+    private readonly ParkedMoments? _imitationMoments = config.Guidance.ImitateFailedEvery is null ? null : new ParkedMoments(model.Parameters, optimizer);
 
     private readonly PolicyStep _update = new(model.Parameters, updater, optimizer);
 
     /// <summary>Counters; saved and restored with a checkpoint.</summary>
     public TrainerState State { get; } = new() { EntropyCoefficient = config.Loss.EntropyCoef };
+
+    /// <summary>What the method keeps beside <see cref="State"/>; saved and restored with it.</summary>
+    public IReadOnlyList<ICheckpointedState> Kept => [.. new ICheckpointedState?[] { _failures, _imitationMoments }.OfType<ICheckpointedState>()];
+
+    /// <summary>Finds a training prompt by its id: for those that are kept from step to step.</summary>
+    public required Func<string, TokenizedPrompt> FindPrompt { get; init; }
 
     /// <summary>The machine's measured arithmetic, operations a second; null where the backend cannot tell, and then no share of it is reported.</summary>
     public double? PeakOperations { get; init; }
@@ -60,12 +76,13 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             if (config.Guidance.DemonstrationSwitch) AdvantageAssignment.SwitchToImitation(groups);
         }
 
-        double rate = (imitation ? _schedule with { Peak = config.Optimizer.SftLearningRate ?? _schedule.Peak } : _schedule).At(State.Step);
+        double rate = (imitation ? _imitationSchedule : _schedule).At(State.Step);
         double update = watch.Elapsed.TotalSeconds;
         var log = new UpdateLog();
         long trained = imitation
-            ? UpdateOnce(groups, Imitation, LossNormalizer.Tokens, rate, log)
+            ? UpdateOnce(groups, Imitation, ImitationNormalizer, rate, log)
             : UpdateAll(groups, rate, log);
+        if (!imitation && _failures is not null) trained += ImitateFailures(_failures, sampledGroups, metrics);
         double end = watch.Elapsed.TotalSeconds;
 
         if (!imitation) AdaptEntropy(log.First.OnPolicy);
@@ -107,6 +124,27 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             }
         }
 
+        return tokens;
+    }
+
+    // Updates between two steps of reinforcement learning, each on the demonstrations of prompts that failed.
+    private long ImitateFailures(FailedPromptBuffer failures, SampledGroups sampled, StepMetrics metrics)
+    {
+        failures.Add(sampled.All);
+        double rate = _imitationSchedule.At(State.Step);
+        var log = new UpdateLog();
+        long tokens = 0, prompts = 0;
+        while (failures.TakeBatch() is { } ids)
+        {
+            if (prompts == 0) _imitationMoments!.Exchange();
+            IReadOnlyList<RolloutGroup> groups = collector.Demonstrations([.. ids.Select(FindPrompt)]);
+            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
+            tokens += UpdateOnce(groups, Imitation, ImitationNormalizer, rate, log);
+            prompts += ids.Count;
+        }
+
+        if (prompts > 0) _imitationMoments!.Exchange();
+        StepReport.Imitation(metrics, log, rate, prompts, failures.Waiting.Count);
         return tokens;
     }
 

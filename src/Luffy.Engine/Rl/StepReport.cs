@@ -55,6 +55,18 @@ internal static class StepReport
         m["response_length/clip_ratio"] = Mean(rows, r => r.Truncated ? 1 : 0);
     }
 
+    /// <summary>Imitation between the updates of reinforcement learning, under the names of ReLIFT's code where it has them.</summary>
+    public static void Imitation(StepMetrics m, UpdateLog log, double rate, long prompts, int waiting)
+    {
+        m["actor/sft_loss"] = Mean(log, e => e.Statistics.Loss);
+        m["actor/sft_grad_norm"] = Mean(log, e => e.Result.GradientNorm);
+        m["actor/sft_lr"] = rate;
+        m["actor/sft_updates"] = log.Entries.Count;
+        m["actor/sft_skipped_updates"] = log.Entries.Count(e => !e.Result.Applied);
+        m["batch/imitated_prompts"] = prompts;
+        m["batch/failed_prompts_waiting"] = waiting;
+    }
+
     // The token statistics are those of the first update; loss, clipping and norms are means over all updates of the step.
     private static void Actor(StepMetrics m, UpdateLog log)
     {

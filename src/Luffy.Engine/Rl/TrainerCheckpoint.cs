@@ -30,7 +30,9 @@ public static class TrainerCheckpoint
     /// <param name="model">Weights, moments, and the directory whose other files are copied.</param>
     /// <param name="state">Counters.</param>
     /// <param name="before">Accuracy before the first step, for the final table; null where it was not measured.</param>
-    public static SavedCheckpoint Save(CheckpointStore store, LanguageModel model, TrainerState state, IReadOnlyList<FamilyAccuracy>? before) =>
+    /// <param name="kept">What else the method keeps from step to step.</param>
+    public static SavedCheckpoint Save(CheckpointStore store, LanguageModel model, TrainerState state, IReadOnlyList<FamilyAccuracy>? before,
+        params IReadOnlyList<ICheckpointedState> kept) =>
         store.Save(state.Step, writer =>
         {
             writer.CopyFile(Path.Combine(model.Directory, "config.json"));
@@ -39,17 +41,20 @@ public static class TrainerCheckpoint
             SafeTensorsDType dtype = model.Parameters.DType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
             writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
             writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind, SafeTensorsDType.F32, name => k.Prefix + name))]);
-            writer.WriteState(new JsonObject
+            var json = new JsonObject
             {
                 ["trainer"] = JsonSerializer.SerializeToNode(state, Json),
                 ["accuracy_before"] = JsonSerializer.SerializeToNode(before, Json),
-            });
+            };
+            foreach (ICheckpointedState part in kept) part.Save(writer, json);
+            writer.WriteState(json);
         });
 
     /// <summary>Restores weights, moments and counters.</summary>
     /// <returns>Accuracy before the first step, where it was measured.</returns>
     /// <exception cref="LuffyException">A file does not hold what belongs to this model.</exception>
-    public static IReadOnlyList<FamilyAccuracy>? Load(SavedCheckpoint checkpoint, LanguageModel model, AdamWOptimizer optimizer, TrainerState state)
+    public static IReadOnlyList<FamilyAccuracy>? Load(SavedCheckpoint checkpoint, LanguageModel model, AdamWOptimizer optimizer, TrainerState state,
+        params IReadOnlyList<ICheckpointedState> kept)
     {
         using (SafeTensorsFile file = checkpoint.OpenOptimizer())
         {
@@ -72,9 +77,10 @@ public static class TrainerCheckpoint
             TrainerState saved = json["trainer"].Deserialize<TrainerState>(Json) ?? throw new JsonException("'trainer' is missing");
             state.CopyFrom(saved);
             optimizer.Updates = saved.Updates;
+            foreach (ICheckpointedState part in kept) part.Load(checkpoint, json);
             return json["accuracy_before"].Deserialize<List<FamilyAccuracy>>(Json);
         }
-        catch (JsonException e)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException)
         {
             throw new LuffyException($"{where}: not the state of a trainer ({e.Message}); resume from another checkpoint", innerException: e);
         }

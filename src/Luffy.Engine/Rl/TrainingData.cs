@@ -45,6 +45,10 @@ public sealed class TrainingData
     /// <summary>The next prompts to train on.</summary>
     public IReadOnlyList<TokenizedPrompt> Next(int count) => _train.Next(count);
 
+    /// <summary>The training prompt of an id.</summary>
+    /// <exception cref="LuffyException">There is none.</exception>
+    public TokenizedPrompt Find(string id) => _train.Find(id);
+
     /// <summary>Loads what the configuration names, says what became of it, and leaves out what does not hold.</summary>
     /// <param name="config">Data, guidance, evaluation.</param>
     /// <param name="modelDirectory">Tokenizer, template and size of the vocabulary.</param>
@@ -78,14 +82,15 @@ public sealed class TrainingData
     }
 
     private static bool NeedsDemonstrations(TrainingConfiguration config) =>
-        config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None;
+        config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None
+        || config.Guidance.ImitateFailedEvery is not null;
 
     private static IReadOnlyList<PromptExample> Examples(TrainingConfiguration config)
     {
         DataOptions data = config.Data;
         if (data.DatasetName != BuiltIn) return JsonlPromptDataset.Load(data);
         IReadOnlyList<TaskFamily> families = data.TaskFamilies is { } names ? [.. names.Select(TaskSuite.Family)] : TaskSuite.InDistribution;
-        return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel, data.TaskNotation);
+        return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel);
     }
 
     private static IReadOnlyList<TokenizedPrompt> Measured(TrainingConfiguration config, DemonstrationValidator validator, DatasetSplit split)
@@ -100,7 +105,7 @@ public sealed class TrainingData
         else
         {
             int items = evaluation.EvalItemsPerFamily > 0 ? evaluation.EvalItemsPerFamily : DefaultItemsPerFamily;
-            examples = TaskSuite.Create(TaskSuite.Measured(config.Data.TaskFamilies), split, items, MeasurementSeed, config.Data.TaskLevel);
+            examples = TaskSuite.Create(TaskSuite.All, split, items, MeasurementSeed, config.Data.TaskLevel);
         }
 
         if (evaluation.EvalItemsPerFamily > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(evaluation.EvalItemsPerFamily))];

@@ -56,6 +56,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
             new PolicyUpdater(backend, model.Model, plan.Training, arena, lossScratch),
             new SequenceScorer(backend, model.Model, plan.Training, arena, lossScratch), optimizer, reference)
         {
+            FindPrompt = data.Find,
             PeakOperations = backend.MeasureArithmetic(dtype),
         };
         var evaluation = new RunEvaluation(config, model, engine, verifier, console);
@@ -66,7 +67,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         IReadOnlyList<FamilyAccuracy>? before = null;
         if (checkpoint is not null)
         {
-            before = TrainerCheckpoint.Load(checkpoint, model, optimizer, trainer.State);
+            before = TrainerCheckpoint.Load(checkpoint, model, optimizer, trainer.State, trainer.Kept);
             data.Cursor = new DatasetCursor(trainer.State.Epoch, trainer.State.Position);
             console.Say($"resumed from step {trainer.State.Step}: {checkpoint.DirectoryPath}");
         }
@@ -135,7 +136,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
 
         void Save()
         {
-            TrainerCheckpoint.Save(store, model, state, before);
+            TrainerCheckpoint.Save(store, model, state, before, trainer.Kept);
             savedAt = state.Step;
         }
     }
@@ -147,7 +148,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         RolloutRecord[] records = [.. outcome.Groups.SelectMany(g => g.Rows.Select(r => Record(g, r, model)))];
         rollouts?.Write(step, records);
         if (step % config.Logging.LoggingSteps == 0 || step == config.Optimizer.MaxSteps) console.Step(outcome.Metrics, config.Optimizer.MaxSteps);
-        if (outcome.Metrics.Find("actor/skipped_updates") is > 0)
+        if (outcome.Metrics.Find("actor/skipped_updates") is > 0 || outcome.Metrics.Find("actor/sft_skipped_updates") is > 0)
             console.Warn($"step {step}: the gradient was not finite and the update was skipped; the rows are in {run.Rollouts}");
         if (config.Logging.LogCompletionsSteps > 0 && step % config.Logging.LogCompletionsSteps == 0)
         {

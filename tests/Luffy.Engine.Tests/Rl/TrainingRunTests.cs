@@ -13,55 +13,15 @@ namespace Luffy.Engine.Tests.Rl;
 
 /// <summary>Whole runs of a tiny random model on the built-in tasks.</summary>
 [TestFixture]
-public sealed class TrainingRunTests
+public sealed class TrainingRunTests : TrainingRunFixture
 {
-    private string _folder = "", _model = "";
-
-    [SetUp]
-    public void MakeModel()
-    {
-        _folder = Directory.CreateTempSubdirectory("luffy-run-").FullName;
-        _model = Path.Combine(_folder, "model");
-        BuiltInTokenizer.Write(_model);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(_model);
-        var config = new TransformerConfig
-        {
-            ModelType = "qwen2", HiddenSize = 32, Layers = 2, Heads = 2, KeyValueHeads = 1, HeadDim = 16, IntermediateSize = 48,
-            VocabularySize = tokenizer.VocabularySize, MaxPositions = 256, TieWordEmbeddings = true, AttentionBias = true,
-        };
-        File.WriteAllText(Path.Combine(_model, "config.json"), config.ToJson(tokenizer.EndOfTextId));
-        using IBackend backend = TestBackends.Create("reference");
-        using var parameters = new ParameterSet(backend, new ParameterLayout(config), DType.F32, ParameterUse.Inference);
-        ModelWeights.Initialize(parameters, 3, 0.05);
-        SafeTensorsModelWriter.Write(_model, ModelWeights.Sources(parameters, SafeTensorsDType.F32));
-    }
-
-    [TearDown]
-    public void Clean() => Directory.Delete(_folder, true);
-
     [TestCase("f32", "f32")]
     [TestCase("bf16", "f32")]
     [TestCase("bf16", "bf16")]
     public void A_resumed_run_ends_in_the_same_bytes(string dtype, string gradients)
     {
         string[] settings = [$"dtype={dtype}", $"gradient_dtype={gradients}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
-        Execute("whole", settings);
-        string expected = Path.Combine(_folder, "whole", "checkpoints", "step-000004");
-
-        // Stopped in the third step, then deprived of what the stop itself saved, as a kill would have it.
-        using var source = new CancellationTokenSource();
-        string run = Path.Combine(_folder, "cut");
-        Assert.That(() => Execute("cut", settings, steps => { if (steps == 2) source.Cancel(); }, cancellation: source.Token), Throws.InstanceOf<OperationCanceledException>());
-        Assert.That(Directory.Exists(Path.Combine(run, "checkpoints", "step-000004")), Is.False);
-        RunSummary summary = Execute("cut", settings, resume: true);
-        Assert.That(summary.Steps, Is.EqualTo(4));
-        foreach (string file in Directory.EnumerateFiles(expected, "*", SearchOption.AllDirectories))
-        {
-            string other = Path.Combine(run, "checkpoints", "step-000004", Path.GetRelativePath(expected, file));
-            Assert.That(File.ReadAllBytes(other).AsSpan().SequenceEqual(File.ReadAllBytes(file)), Is.True, Path.GetFileName(file));
-        }
-
-        Assert.That(Steps(run), Is.EqualTo(new[] { 1, 2, 3, 4 }), "metrics.jsonl has every step once");
+        AssertResumesToTheSameBytes(settings, steps: 4, cutAfter: 2);
     }
 
     [Test]
@@ -78,7 +38,7 @@ public sealed class TrainingRunTests
             Assert.That(Figure("actor/grad_norm"), Is.Positive);
         }
 
-        string file = Path.Combine("checkpoints", "step-000003", CheckpointWriter.StateFile), expected = File.ReadAllText(Path.Combine(_folder, "whole", file));
+        string file = Path.Combine("checkpoints", "step-000003", CheckpointWriter.StateFile), expected = File.ReadAllText(Path.Combine(Folder, "whole", file));
         using JsonDocument state = JsonDocument.Parse(expected);
         JsonElement cursor = state.RootElement.GetProperty("trainer");
         Assert.That((18 * cursor.GetProperty("epoch").GetInt32()) + cursor.GetProperty("position").GetInt32(), Is.EqualTo(18), "three problems of six families");
@@ -86,7 +46,7 @@ public sealed class TrainingRunTests
         using var source = new CancellationTokenSource();
         Assert.That(() => Execute("cut", settings, steps => { if (steps == 1) source.Cancel(); }, cancellation: source.Token), Throws.InstanceOf<OperationCanceledException>());
         Execute("cut", settings, resume: true);
-        Assert.That(File.ReadAllText(Path.Combine(_folder, "cut", file)), Is.EqualTo(expected));
+        Assert.That(File.ReadAllText(Path.Combine(Folder, "cut", file)), Is.EqualTo(expected));
         Assert.That(Rollouts("cut", 3).Select(Ids), Is.EqualTo(Rollouts("whole", 3).Select(Ids)));
     }
 
@@ -95,7 +55,7 @@ public sealed class TrainingRunTests
     {
         Execute("a", ["max_steps=1", "rollout_batch_size=64", "threads=1"]);
         Execute("b", ["max_steps=1", "rollout_batch_size=3", "kv_cache_tokens=200", "threads=2", "tokens_per_micro_batch=300", "gradient_checkpointing=true"]);
-        string a = Path.Combine(_folder, "a", "rollouts", "step-000001.jsonl"), b = Path.Combine(_folder, "b", "rollouts", "step-000001.jsonl");
+        string a = Path.Combine(Folder, "a", "rollouts", "step-000001.jsonl"), b = Path.Combine(Folder, "b", "rollouts", "step-000001.jsonl");
         Assert.That(File.ReadAllText(b), Is.EqualTo(File.ReadAllText(a)));
     }
 
@@ -107,7 +67,7 @@ public sealed class TrainingRunTests
     {
         RunSummary summary = Execute(method, [$"method={method}", "max_steps=2"]);
         Assert.That(summary.Steps, Is.EqualTo(2));
-        string run = Path.Combine(_folder, method);
+        string run = Path.Combine(Folder, method);
         foreach (string line in File.ReadLines(Path.Combine(run, "metrics.jsonl")))
         {
             using JsonDocument step = JsonDocument.Parse(line);
@@ -147,7 +107,7 @@ public sealed class TrainingRunTests
         string[] settings = ["max_steps=2", "save_steps=2", "entropy_coef=0"];
         Execute("switch", [.. settings, "demonstration_gate=0", "demonstration_switch=true", "off_policy_reshape=logp", "loss_normalizer=tokens"]);
         Execute("sft", [.. settings, "method=sft"]);
-        (Dictionary<string, float[]> switched, Dictionary<string, float[]> imitated, Dictionary<string, float[]> before) = (Weights(Checkpoint("switch")), Weights(Checkpoint("sft")), Weights(_model));
+        (Dictionary<string, float[]> switched, Dictionary<string, float[]> imitated, Dictionary<string, float[]> before) = (Weights(Checkpoint("switch")), Weights(Checkpoint("sft")), Weights(ModelDirectory));
         foreach ((string name, float[] values) in imitated) Assert.That(switched[name].AsSpan().SequenceEqual(values), Is.True, name);
         Assert.That(imitated.Sum(w => Distance(w.Value, before[w.Key])), Is.Positive);
         JsonElement metrics = Metrics("switch", 1);
@@ -200,7 +160,7 @@ public sealed class TrainingRunTests
             Assert.That(ilgpu.GetProperty("sampling/sampling_logp_difference/max").GetDouble(), Is.Zero, "sampling and training agree to the bit");
         }
 
-        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, Dictionary<string, float[]> emulated) = (Weights(_model), Weights(Checkpoint("reference")), Weights(Checkpoint("ilgpu")));
+        (Dictionary<string, float[]> before, Dictionary<string, float[]> after, Dictionary<string, float[]> emulated) = (Weights(ModelDirectory), Weights(Checkpoint("reference")), Weights(Checkpoint("ilgpu")));
         foreach ((string name, float[] values) in after)
         {
             double moved = Distance(values, before[name]);
@@ -213,14 +173,14 @@ public sealed class TrainingRunTests
     public void Imitation_raises_the_probability_of_demonstrations()
     {
         Execute("sft", ["method=sft", "max_steps=12", "learning_rate=1e-2", "lr_scheduler_type=constant"]);
-        double[] probability = [.. File.ReadLines(Path.Combine(_folder, "sft", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/off_policy_prob").GetDouble())];
+        double[] probability = [.. File.ReadLines(Path.Combine(Folder, "sft", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/off_policy_prob").GetDouble())];
         Assert.That(probability[^1], Is.GreaterThan(4 * probability[0]));
     }
 
     [Test]
     public void A_run_on_a_file_can_be_measured_on_the_built_in_tasks()
     {
-        string file = Path.Combine(_folder, "data.jsonl");
+        string file = Path.Combine(Folder, "data.jsonl");
         File.WriteAllText(file, """{"prompt":"2+3=?","answer":"5"}""");
         RunSummary summary = Execute("file", ["method=grpo", "max_steps=1", $"dataset_name={file}", "eval_dataset_name=builtin"]);
         Assert.That(summary.AccuracyAfter!.Keys, Is.EqualTo((string[])[.. TaskSuite.All.Select(f => f.Name), "id_mean", "ood_mean"]));
@@ -230,7 +190,7 @@ public sealed class TrainingRunTests
     public void Imitation_has_a_learning_rate_of_its_own()
     {
         Execute("rates", ["method=sft_then_rl", "max_steps=2", "sft_steps=1", "learning_rate=0", "sft_learning_rate=1e-3", "lr_scheduler_type=constant"]);
-        double[] rates = [.. File.ReadLines(Path.Combine(_folder, "rates", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/lr").GetDouble())];
+        double[] rates = [.. File.ReadLines(Path.Combine(Folder, "rates", "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("actor/lr").GetDouble())];
         Assert.That(rates, Is.EqualTo(new[] { 1e-3, 0 }));
     }
 
@@ -238,9 +198,9 @@ public sealed class TrainingRunTests
     public void Counters_that_are_not_finite_survive_a_checkpoint()
     {
         using IBackend backend = TestBackends.Create("reference");
-        using LanguageModel model = LanguageModel.Load(_model, backend, DType.F32, ParameterUse.Training, 64);
+        using LanguageModel model = LanguageModel.Load(ModelDirectory, backend, DType.F32, ParameterUse.Training, 64);
         using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, 0.9, 0.999, 1e-8, 0, 1);
-        SavedCheckpoint saved = TrainerCheckpoint.Save(new CheckpointStore(Path.Combine(_folder, "nan")), model,
+        SavedCheckpoint saved = TrainerCheckpoint.Save(new CheckpointStore(Path.Combine(Folder, "nan")), model,
             new TrainerState { Step = 3, Updates = 2, MaxLogProbDifference = double.NaN }, null);
         var restored = new TrainerState();
         TrainerCheckpoint.Load(saved, model, optimizer, restored);
@@ -252,80 +212,14 @@ public sealed class TrainingRunTests
     public void A_recorded_step_can_be_executed_again()
     {
         Execute("run", ["max_steps=1", "loss_normalizer=tokens", "entropy_coef=0"]);
-        string rows = Path.Combine(_folder, "run", "rollouts", "step-000001.jsonl");
-        using JsonDocument metrics = JsonDocument.Parse(File.ReadLines(Path.Combine(_folder, "run", "metrics.jsonl")).First());
+        string rows = Path.Combine(Folder, "run", "rollouts", "step-000001.jsonl");
+        using JsonDocument metrics = JsonDocument.Parse(File.ReadLines(Path.Combine(Folder, "run", "metrics.jsonl")).First());
         ReplayConfiguration replay = ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("loss_normalizer=tokens")]);
         var options = new ModelOptions { Backend = "cpu", Dtype = StorageType.F32 };
-        var result = BatchReplay.Run(_model, rows, Path.Combine(_folder, "gradients.safetensors"), replay, options);
+        var result = BatchReplay.Run(ModelDirectory, rows, Path.Combine(Folder, "gradients.safetensors"), replay, options);
         Assert.That(result["loss"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("loss").GetDouble()).Within(1e-6));
         Assert.That(result["actor/grad_norm"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("actor/grad_norm").GetDouble()).Within(1e-5));
-        using SafeTensorsFile gradients = SafeTensorsFile.Open(Path.Combine(_folder, "gradients.safetensors"));
+        using SafeTensorsFile gradients = SafeTensorsFile.Open(Path.Combine(Folder, "gradients.safetensors"));
         Assert.That(gradients.Tensors.Select(t => t.Name), Does.Contain("model.layers.1.self_attn.k_proj.bias"));
-    }
-
-    private RunSummary Execute(string name, string[] settings, Action<int>? afterStep = null, bool resume = false, CancellationToken cancellation = default)
-    {
-        string[] common =
-        [
-            $"model_name_or_path={_model}", "backend=cpu", "dtype=f32", "prompts_per_step=2", "num_generations=4", "max_prompt_length=100", "max_completion_length=100",
-            "rollout_batch_size=8", "tasks_per_family=3", "eval_items_per_family=1", "eval_samples=0", "mini_batches=1", "learning_rate=1e-3",
-            "log_completions_steps=0", "eval_on_start=false", "entropy_coef=0.001",
-        ];
-        TrainingConfiguration config = ConfigurationLoader.ParseTraining("", "test", [.. common.Concat(settings).Select(ConfigurationOverride.Parse)]);
-        var run = new RunDirectory(Path.Combine(_folder, name));
-        Directory.CreateDirectory(run.Root);
-        SavedCheckpoint? checkpoint = resume ? new CheckpointStore(run.Root).LatestValid(Assert.Fail) : null;
-        using var output = new StepObserver(afterStep);
-        return new TrainingRun(config, run, new RunConsole(output, live: false, quiet: false)).Execute(checkpoint, () => { }, cancellation);
-    }
-
-    private JsonElement[] Rollouts(string run, int step) =>
-        [.. File.ReadLines(Path.Combine(_folder, run, "rollouts", $"step-{step:D6}.jsonl")).Select(l => JsonDocument.Parse(l).RootElement)];
-
-    private JsonElement Metrics(string run, int step) => JsonDocument.Parse(File.ReadLines(Path.Combine(_folder, run, "metrics.jsonl")).ElementAt(step - 1)).RootElement;
-
-    private string Checkpoint(string run) => Path.Combine(_folder, run, "checkpoints", "step-000002");
-
-    private static string Ids(JsonElement row) => row.GetProperty("ids").GetRawText();
-
-    private static Dictionary<string, float[]> Weights(string folder)
-    {
-        using SafeTensorsModel model = SafeTensorsModel.Open(folder);
-        var weights = new Dictionary<string, float[]>();
-        foreach (string name in model.Names)
-        {
-            SafeTensor tensor = model.FileOf(name).Get(name);
-            model.ReadFloats(name, [.. tensor.Shape], weights[name] = new float[tensor.ElementCount]);
-        }
-
-        return weights;
-    }
-
-    private static double Distance(float[] a, float[] b) => Math.Sqrt(a.Zip(b).Sum(p => ((double)p.First - p.Second) * ((double)p.First - p.Second)));
-
-    private static int[] Steps(string run) =>
-        [.. File.ReadLines(Path.Combine(run, "metrics.jsonl")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("step").GetInt32())];
-
-    // Counts the step lines that a run prints, so that a test can act between two steps.
-    private sealed class StepObserver(Action<int>? afterStep) : StringWriter
-    {
-        private int _steps;
-
-        public override void WriteLine(string? value)
-        {
-            Observe(value);
-            base.WriteLine(value);
-        }
-
-        public override void Write(string? value)
-        {
-            Observe(value);
-            base.Write(value);
-        }
-
-        private void Observe(string? value)
-        {
-            if (value?.StartsWith("step ", StringComparison.Ordinal) == true) afterStep?.Invoke(++_steps);
-        }
     }
 }

@@ -10,7 +10,7 @@ public sealed class CompositionTask : TaskFamily
     public override string Name => "composition";
 
     /// <inheritdoc/>
-    public override TaskCategory Category => TaskCategory.OutOfDistribution;
+    public override bool OutOfDistribution => true;
 
     /// <inheritdoc/>
     protected override string HastyWord => "somehow";

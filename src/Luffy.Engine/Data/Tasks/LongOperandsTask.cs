@@ -10,7 +10,7 @@ public sealed class LongOperandsTask : TaskFamily
     public override string Name => "long_operands";
 
     /// <inheritdoc/>
-    public override TaskCategory Category => TaskCategory.OutOfDistribution;
+    public override bool OutOfDistribution => true;
 
     /// <inheritdoc/>
     protected override string HastyWord => "anyway";

@@ -13,7 +13,7 @@ public sealed class WordProblemTask : TaskFamily
     public override string Name => "word_problem";
 
     /// <inheritdoc/>
-    public override TaskCategory Category => TaskCategory.OutOfDistribution;
+    public override bool OutOfDistribution => true;
 
     /// <inheritdoc/>
     protected override string HastyWord => "whatever";
