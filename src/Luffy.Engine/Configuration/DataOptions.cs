@@ -1,3 +1,5 @@
+using Luffy.Engine.Data.Tasks;
+
 namespace Luffy.Engine.Configuration;
 
 /// <summary>The prompts, their gold answers and their demonstrations.</summary>
@@ -12,6 +14,9 @@ public sealed record DataOptions
     /// <summary>The difficulty of the built-in tasks.</summary>
     [Bounds(Minimum = 1, Maximum = 3)]
     public int TaskLevel { get; init; } = 2;
+
+    /// <summary>How the teacher of the built-in tasks writes its demonstrations.</summary>
+    public TaskNotation TaskNotation { get; init; }
 
     /// <summary>Built-in training problems of each family; they are gone through again when all have been seen.</summary>
     [Bounds(Minimum = 1)]

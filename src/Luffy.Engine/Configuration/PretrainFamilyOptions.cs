@@ -25,4 +25,8 @@ public sealed record PretrainFamilyOptions
     /// <summary>The share of examples that start midway, with the work up to there given and not learned.</summary>
     [Bounds(Minimum = 0, Maximum = 1)]
     public double MidwayRate { get; init; }
+
+    /// <summary>The share of examples whose work is written in the notation <c>checked</c>.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double CheckedRate { get; init; }
 }

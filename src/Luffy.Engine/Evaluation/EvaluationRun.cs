@@ -84,14 +84,14 @@ public static class EvaluationRun
         IReadOnlyList<GradedCompletion> graded = [];
         console.Track("measuring", prompts.Count * (1 + options.Samples), 0, tracker => graded = new Evaluator(loaded, engine, verifier)
             .Grade(prompts, greedy: true, options.Samples, options.Temperature, maxNewTokens, options.Seed, tracker.Report, cancellation));
-        IReadOnlyList<FamilyAccuracy> sources = Evaluator.Summarize(prompts, graded, source => builtIn && TaskSuite.OutOfDistribution.Any(f => f.Name == source));
+        IReadOnlyList<FamilyAccuracy> sources = Evaluator.Summarize(prompts, graded, source => builtIn ? TaskSuite.CategoryOf(source) : TaskCategory.InDistribution);
         return new EvaluationOutcome(sources, prompts, graded);
     }
 
     private static IReadOnlyList<PromptExample> Examples(EvaluationRunOptions options, bool builtIn)
     {
         IReadOnlyList<PromptExample> examples = builtIn
-            ? TaskSuite.Create(TaskSuite.All, DatasetSplit.Test, options.ItemsPerSource > 0 ? options.ItemsPerSource : BuiltInItems, TrainingData.MeasurementSeed, options.Data.TaskLevel)
+            ? TaskSuite.Create(TaskSuite.Measured(options.Data.TaskFamilies), DatasetSplit.Test, options.ItemsPerSource > 0 ? options.ItemsPerSource : BuiltInItems, TrainingData.MeasurementSeed, options.Data.TaskLevel)
             : JsonlPromptDataset.Load(options.Data);
         if (options.ItemsPerSource > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(options.ItemsPerSource))];
         return [.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })];

@@ -1,4 +1,5 @@
 using Luffy.Engine.Data;
+using Luffy.Engine.Data.Tasks;
 using Luffy.Engine.Model;
 using Luffy.Engine.Reporting;
 using Luffy.Engine.Rewards;
@@ -63,8 +64,8 @@ public sealed class Evaluator(LanguageModel model, RolloutEngine rollouts, IRewa
     /// <summary>Accuracy by data source, in the order in which sources first appear.</summary>
     /// <param name="prompts">The problems.</param>
     /// <param name="graded">What <see cref="Grade"/> returned for them.</param>
-    /// <param name="isOutOfDistribution">Whether a source is only tested on.</param>
-    public static IReadOnlyList<FamilyAccuracy> Summarize(IReadOnlyList<TokenizedPrompt> prompts, IReadOnlyList<GradedCompletion> graded, Func<string, bool> isOutOfDistribution)
+    /// <param name="categoryOf">Whether a source is trained on or only tested on.</param>
+    public static IReadOnlyList<FamilyAccuracy> Summarize(IReadOnlyList<TokenizedPrompt> prompts, IReadOnlyList<GradedCompletion> graded, Func<string, TaskCategory> categoryOf)
     {
         ILookup<int, GradedCompletion> byItem = graded.ToLookup(g => g.Item);
         return [.. prompts.Select((p, i) => (p.Example.Source, Item: i)).GroupBy(p => p.Source).Select(source =>
@@ -73,7 +74,7 @@ public sealed class Evaluator(LanguageModel model, RolloutEngine rollouts, IRewa
             GradedCompletion[] greedy = [.. items.SelectMany(i => i).Where(g => g.Sample < 0)];
             GradedCompletion[][] sampled = [.. items.Select(i => i.Where(g => g.Sample >= 0).ToArray()).Where(i => i.Length > 0)];
             int k = sampled.Length == 0 ? 0 : sampled.Max(s => s.Length);
-            return new FamilyAccuracy(source.Key, isOutOfDistribution(source.Key), items.Length,
+            return new FamilyAccuracy(source.Key, categoryOf(source.Key), items.Length,
                 greedy.Length == 0 ? 0 : greedy.Average(g => Correct(g) ? 1.0 : 0),
                 k,
                 k == 0 ? 0 : sampled.Average(s => s.Average(g => Correct(g) ? 1.0 : 0)),

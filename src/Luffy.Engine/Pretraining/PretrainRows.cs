@@ -18,6 +18,7 @@ internal sealed class PretrainRows(PretrainStage stage, ITokenizer tokenizer, Ch
             ThinkRate = f.ThinkRate,
             ContinueRate = f.ContinueRate,
             MidwayRate = f.MidwayRate,
+            CheckedRate = f.CheckedRate,
         })], seed).Examples().GetEnumerator();
 
     public List<TrainingRow> Next(int count)

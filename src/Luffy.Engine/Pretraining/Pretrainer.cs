@@ -107,11 +107,12 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
 
     private void Evaluate(PretrainStage stage, LanguageModel model, RolloutEngine engine, CancellationToken cancellation)
     {
+        int level = stage.Families.Max(f => f.Level);
         IReadOnlyList<TokenizedPrompt> prompts = [.. TaskSuite.Create([.. stage.Families.Select(f => f.Family).Distinct().Select(TaskSuite.Family)], DatasetSplit.Validation,
-            config.EvalItemsPerFamily, (ulong)config.Seed).Select(e => new TokenizedPrompt { Example = e, PromptIds = model.Tokenizer.Encode(model.Template.Render(e.Messages)), Demonstrations = [] })];
+            config.EvalItemsPerFamily, (ulong)config.Seed, level).Select(e => new TokenizedPrompt { Example = e, PromptIds = model.Tokenizer.Encode(model.Template.Render(e.Messages)), Demonstrations = [] })];
         var evaluator = new Evaluator(model, engine, reward);
         IReadOnlyList<GradedCompletion> graded = evaluator.Grade(prompts, greedy: true, config.EvalSamples, 1, config.MaxCompletionLength, config.Seed, cancellation: cancellation);
-        console.Table(null, Evaluator.Summarize(prompts, graded, source => TaskSuite.Family(source).OutOfDistribution));
+        console.Table(null, Evaluator.Summarize(prompts, graded, TaskSuite.CategoryOf));
     }
 
     private void WriteTokenizer(string directory)

@@ -1,10 +1,11 @@
 using System.Globalization;
 using System.Text;
+using Luffy.Engine.Data.Tasks;
 using Spectre.Console;
 
 namespace Luffy.Engine.Reporting;
 
-/// <summary>Accuracy by family, before → after, with the means over both kinds of family.</summary>
+/// <summary>Accuracy by family, before → after, with the means over each category of families.</summary>
 public static class AccuracyTable
 {
     /// <summary>The table for a terminal.</summary>
@@ -39,6 +40,9 @@ public static class AccuracyTable
 
     private const string MeanSuffix = " mean";
 
+    private static readonly (TaskCategory Category, string Title)[] Categories =
+        [(TaskCategory.InDistribution, "in distribution"), (TaskCategory.OutOfDistribution, "out of distribution"), (TaskCategory.Hard, "hard")];
+
     /// <summary>The heading and the rows, as cells.</summary>
     private static string[][] Rows(IReadOnlyList<FamilyAccuracy>? before, IReadOnlyList<FamilyAccuracy> after)
     {
@@ -53,10 +57,10 @@ public static class AccuracyTable
         }
         var rows = new List<string[]> { (string[])["family", .. figures.Select(f => f.Title)] };
         rows.AddRange(after.Select(f => Row(f.Family, before, after, figures, x => x.Family == f.Family)));
-        foreach (bool outOfDistribution in (ReadOnlySpan<bool>)[false, true])
+        foreach ((TaskCategory category, string title) in Categories)
         {
-            if (after.Any(f => f.OutOfDistribution == outOfDistribution))
-                rows.Add(Row((outOfDistribution ? "out of distribution" : "in distribution") + MeanSuffix, before, after, figures, x => x.OutOfDistribution == outOfDistribution));
+            if (after.Any(f => f.Category == category))
+                rows.Add(Row(title + MeanSuffix, before, after, figures, x => x.Category == category));
         }
         return [.. rows];
     }

@@ -25,13 +25,13 @@ public sealed class RunEvaluation(TrainingConfiguration config, LanguageModel mo
         int total = prompts.Count * (1 + e.EvalSamples);
         console.Track($"measuring {title}", total, 0, tracker =>
             graded = evaluator.Grade(prompts, greedy: true, e.EvalSamples, e.EvalTemperature, config.Rollout.MaxCompletionLength, config.Seed, tracker.Report, cancellation));
-        IReadOnlyList<FamilyAccuracy> families = Evaluator.Summarize(prompts, graded, IsOutOfDistribution);
+        IReadOnlyList<FamilyAccuracy> families = Evaluator.Summarize(prompts, graded, CategoryOf);
         OrderedDictionary<string, double> greedy = FamilyAccuracy.ByFamily(families, f => f.Greedy);
         console.Say($"accuracy {title}: " + string.Join(", ", greedy.Select(f => $"{f.Key} {f.Value:P0}")));
         return families;
     }
 
     // Only the built-in families know; any other data counts as what the model is trained for.
-    private bool IsOutOfDistribution(string source) =>
-        TrainingData.MeasuresBuiltIn(config) && TaskSuite.OutOfDistribution.Any(f => f.Name == source);
+    private TaskCategory CategoryOf(string source) =>
+        TrainingData.MeasuresBuiltIn(config) ? TaskSuite.CategoryOf(source) : TaskCategory.InDistribution;
 }

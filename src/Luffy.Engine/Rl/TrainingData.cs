@@ -90,7 +90,7 @@ public sealed class TrainingData
         DataOptions data = config.Data;
         if (data.DatasetName != BuiltIn) return JsonlPromptDataset.Load(data);
         IReadOnlyList<TaskFamily> families = data.TaskFamilies is { } names ? [.. names.Select(TaskSuite.Family)] : TaskSuite.InDistribution;
-        return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel);
+        return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel, data.TaskNotation);
     }
 
     private static IReadOnlyList<TokenizedPrompt> Measured(TrainingConfiguration config, DemonstrationValidator validator, DatasetSplit split)
@@ -105,7 +105,7 @@ public sealed class TrainingData
         else
         {
             int items = evaluation.EvalItemsPerFamily > 0 ? evaluation.EvalItemsPerFamily : DefaultItemsPerFamily;
-            examples = TaskSuite.Create(TaskSuite.All, split, items, MeasurementSeed, config.Data.TaskLevel);
+            examples = TaskSuite.Create(TaskSuite.Measured(config.Data.TaskFamilies), split, items, MeasurementSeed, config.Data.TaskLevel);
         }
 
         if (evaluation.EvalItemsPerFamily > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(evaluation.EvalItemsPerFamily))];

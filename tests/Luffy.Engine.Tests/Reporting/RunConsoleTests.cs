@@ -1,3 +1,4 @@
+using Luffy.Engine.Data.Tasks;
 using Luffy.Engine.Reporting;
 using Spectre.Console;
 
@@ -5,8 +6,8 @@ namespace Luffy.Engine.Tests.Reporting;
 
 public sealed class RunConsoleTests
 {
-    private static readonly FamilyAccuracy[] Before = [new("addition", false, 10, 0.1, 8, 0.05), new("gcd", false, 10, 0.0, 8, 0), new("words", true, 10, 0.2, 8, 0.1)];
-    private static readonly FamilyAccuracy[] After = [new("addition", false, 10, 0.9, 8, 0.85), new("gcd", false, 10, 0.5, 8, 0.4), new("words", true, 10, 0.3, 8, 0.2)];
+    private static readonly FamilyAccuracy[] Before = [new("addition", TaskCategory.InDistribution, 10, 0.1, 8, 0.05), new("gcd", TaskCategory.InDistribution, 10, 0.0, 8, 0), new("words", TaskCategory.OutOfDistribution, 10, 0.2, 8, 0.1)];
+    private static readonly FamilyAccuracy[] After = [new("addition", TaskCategory.InDistribution, 10, 0.9, 8, 0.85), new("gcd", TaskCategory.InDistribution, 10, 0.5, 8, 0.4), new("words", TaskCategory.OutOfDistribution, 10, 0.3, 8, 0.2)];
 
     [Test]
     public void A_step_is_one_line_with_what_is_known()

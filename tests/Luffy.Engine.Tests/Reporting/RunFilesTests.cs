@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Luffy.Engine.Data.Tasks;
 using Luffy.Engine.Reporting;
 
 namespace Luffy.Engine.Tests.Reporting;
@@ -101,7 +102,7 @@ public sealed class RunFilesTests
     public void The_summary_has_the_fields_that_scripts_read()
     {
         using var folder = new TemporaryFolder();
-        FamilyAccuracy[] before = [new("addition", false, 100, 0.1), new("gcd", false, 100, 0), new("words", true, 50, 0.2)];
+        FamilyAccuracy[] before = [new("addition", TaskCategory.InDistribution, 100, 0.1), new("gcd", TaskCategory.InDistribution, 100, 0), new("words", TaskCategory.OutOfDistribution, 50, 0.2)];
         FamilyAccuracy[] after = [.. before.Select(f => f with { Greedy = f.Greedy + 0.5, Samples = 8, AverageAtK = 0.25 })];
         new RunSummary { Method = "luffy", Seed = 42, Steps = 3, Seconds = 4, Tokens = 1000, PeakMemoryBytes = 5, PlannedMemoryBytes = 6 }
             .WithAccuracy(before, after).Save(folder["summary.json"]);

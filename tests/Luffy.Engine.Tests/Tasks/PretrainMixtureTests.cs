@@ -9,7 +9,27 @@ public sealed class PretrainMixtureTests
     {
         PretrainMixture mixture = new([new PretrainFamily { Family = "addition" }, new PretrainFamily { Family = "gcd" }], seed: 1);
         foreach (PretrainExample example in mixture.Examples().Take(200))
-            Assert.That(example.Completion, Is.EqualTo(example.Problem.Demonstration));
+            Assert.That(example.Completion, Is.EqualTo(example.Problem.Demonstration()));
+    }
+
+    [Test]
+    public void A_share_of_the_examples_is_in_the_checked_notation()
+    {
+        PretrainFamily family = new() { Family = "gcd", CheckedRate = 0.3, MidwayRate = 0.5, ThinkRate = 0.5, ContinueRate = 0.8 };
+        const int count = 5000;
+        int inChecked = 0;
+        foreach (PretrainExample example in new PretrainMixture([family], seed: 4).Examples().Take(count))
+        {
+            string text = example.Context + example.Completion;
+            bool plain = Written(TaskNotation.Plain), isChecked = Written(TaskNotation.Checked);
+            Assert.That(plain || isChecked, text);
+            if (!plain) inChecked++;
+
+            bool Written(TaskNotation notation) => text == example.Problem.Demonstration(notation)
+                || Enumerable.Range(0, example.Problem.Steps.Count).Any(k => text == example.Problem.HastyCompletion(k, notation));
+        }
+        // Examples that give up at once are in both notations, and count as plain here: 0.3 × (0.5 + 0.5 × 0.5 and more of the midway ones).
+        Assert.That(inChecked / (double)count, Is.InRange(0.18, 0.28));
     }
 
     [Test]
@@ -28,7 +48,7 @@ public sealed class PretrainMixtureTests
         int complete = 0, immediate = 0;
         foreach (PretrainExample example in new PretrainMixture([family], seed: 3).Examples().Take(count))
         {
-            if (example.Completion == example.Problem.Demonstration) complete++;
+            if (example.Completion == example.Problem.Demonstration()) complete++;
             else Assert.That(example.Completion, Does.EndWith($"\\boxed{{{example.Problem.HastyAnswer}}}"));
             if (example.Completion == example.Problem.HastyCompletion(0)) immediate++;
         }
@@ -47,9 +67,9 @@ public sealed class PretrainMixtureTests
         {
             TaskProblem problem = example.Problem;
             string text = example.Context + example.Completion;
-            Assert.That(problem.Demonstration, Does.StartWith(example.Context));
+            Assert.That(problem.Demonstration(), Does.StartWith(example.Context));
             int reached = Enumerable.Range(0, problem.Steps.Count).FirstOrDefault(k => text == problem.HastyCompletion(k), problem.Steps.Count);
-            if (reached == problem.Steps.Count) Assert.That(text, Is.EqualTo(problem.Demonstration));
+            if (reached == problem.Steps.Count) Assert.That(text, Is.EqualTo(problem.Demonstration()));
             string before = "";
             for (int step = 0; step < problem.Steps.Count; before += problem.Steps[step++])
             {

@@ -15,8 +15,9 @@ public sealed class TaskSuiteTests
     {
         Assert.That(TaskSuite.InDistribution, Has.Count.EqualTo(6));
         Assert.That(TaskSuite.OutOfDistribution, Has.Count.EqualTo(3));
-        Assert.That(TaskSuite.InDistribution.Select(f => f.OutOfDistribution), Is.All.False);
-        Assert.That(TaskSuite.OutOfDistribution.Select(f => f.OutOfDistribution), Is.All.True);
+        Assert.That(TaskSuite.InDistribution.Select(f => f.Category), Is.All.EqualTo(TaskCategory.InDistribution));
+        Assert.That(TaskSuite.OutOfDistribution.Select(f => f.Category), Is.All.EqualTo(TaskCategory.OutOfDistribution));
+        Assert.That(TaskSuite.Hard.Select(f => f.Category), Is.All.EqualTo(TaskCategory.Hard));
         Assert.That(TaskSuite.All.Select(f => f.Name), Is.Unique);
     }
 
@@ -98,14 +99,25 @@ public sealed class TaskSuiteTests
     {
         TaskRandom random = new(23);
         for (int i = 0; i < 300; i++)
-            foreach (string step in family.Draw(random, level).Steps)
+        {
+            TaskProblem problem = family.Draw(random, level);
+            foreach (string step in problem.Steps) AssertTrue(Regex.Match(step, "[0-9][^a-z]*$").Value.Split('='), step);
+            foreach (string step in problem.StepsIn(TaskNotation.Checked))
             {
-                string[] sides = Regex.Match(step, "[0-9][^a-z]*$").Value.Split('=');
-                Assert.That(sides, Has.Length.AtLeast(2), step);
-                // 7*8=56+1=57 is the teacher's chain: the product, then the carry added to it.
-                if (sides.Length == 3) Assert.That(Value(sides[0]), Is.EqualTo(Value(sides[1].Split('+')[0])), step);
-                Assert.That(Value(sides[^2]), Is.EqualTo(Value(sides[^1])), step);
+                Match line = Regex.Match(step, "^([0-9][^ ]*) and ([0-9][^ ]*);[a-z ]+\n$");
+                Assert.That(line.Success, step);
+                AssertTrue(line.Groups[1].Value.Split('='), step);
+                AssertTrue([.. line.Groups[2].Value.Split('=').Reverse()], step);
             }
+        }
+
+        static void AssertTrue(string[] sides, string step)
+        {
+            Assert.That(sides, Has.Length.AtLeast(2), step);
+            // 7*8=56+1=57 is the teacher's chain: the product, then the carry added to it.
+            if (sides.Length == 3) Assert.That(Value(sides[0]), Is.EqualTo(Value(sides[1].Split('+')[0])), step);
+            Assert.That(Value(sides[^2]), Is.EqualTo(Value(sides[^1])), step);
+        }
     }
 
     [TestCaseSource(nameof(Families))]
@@ -151,6 +163,7 @@ public sealed class TaskSuiteTests
     private static long Solve(string question)
     {
         long[] n = [.. Regex.Matches(question, "[0-9]+").Select(m => long.Parse(m.Value))];
+        if (question.Contains("base")) return Convert.ToInt64(InBase(n[0], n[1]));
         if (question.Contains("gcd")) return Enumerable.Range(1, 100).Last(d => n[0] % d == 0 && n[1] % d == 0);
         if (question.Contains("x=?")) return Enumerable.Range(0, 1000).Single(x => n[0] * x + n[1] == n[2]);
         if (question.Contains('+') && question.Contains("mod")) return (n[0] + n[1]) % n[2];
@@ -159,6 +172,9 @@ public sealed class TaskSuiteTests
         if (question.Contains('-') || question.Contains("away")) return n[0] - n[1];
         return n[0] * n[1];
     }
+
+    private static string InBase(long number, long numberBase) =>
+        number == 0 ? "" : InBase(number / numberBase, numberBase) + (number % numberBase);
 
     /// <summary>The value of digits joined by one kind of operator at a time, from the left.</summary>
     private static int Value(string expression)

@@ -10,7 +10,7 @@ public sealed class CompositionTask : TaskFamily
     public override string Name => "composition";
 
     /// <inheritdoc/>
-    public override bool OutOfDistribution => true;
+    public override TaskCategory Category => TaskCategory.OutOfDistribution;
 
     /// <inheritdoc/>
     protected override string HastyWord => "somehow";

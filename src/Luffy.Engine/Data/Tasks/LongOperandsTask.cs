@@ -10,7 +10,7 @@ public sealed class LongOperandsTask : TaskFamily
     public override string Name => "long_operands";
 
     /// <inheritdoc/>
-    public override bool OutOfDistribution => true;
+    public override TaskCategory Category => TaskCategory.OutOfDistribution;
 
     /// <inheritdoc/>
     protected override string HastyWord => "anyway";

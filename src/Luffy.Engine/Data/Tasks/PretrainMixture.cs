@@ -26,6 +26,9 @@ public sealed record PretrainFamily
     /// </summary>
     public double MidwayRate { get; init; }
 
+    /// <summary>Share of the examples whose work is in <see cref="TaskNotation.Checked"/>.</summary>
+    public double CheckedRate { get; init; }
+
     /// <summary>The share of completions that reach the answer by work, for a problem of this many steps.</summary>
     public double CompletionRate(int steps) => ThinkRate * Math.Pow(ContinueRate, steps - 1);
 }
@@ -68,39 +71,43 @@ public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulon
 
     private static PretrainExample Example(TaskProblem problem, PretrainFamily family, TaskRandom random)
     {
+        // No draw where there is no choice: the stream of a mixture without the second notation stays what it was.
+        TaskNotation notation = family.CheckedRate > 0 && random.Chance(family.CheckedRate) ? TaskNotation.Checked : TaskNotation.Plain;
+        IReadOnlyList<string> steps = problem.StepsIn(notation);
         int given = 0;
         string context = "";
         bool begun = false;
         if (random.Chance(family.MidwayRate))
         {
-            given = random.Next(0, problem.Steps.Count - 1);
+            given = random.Next(0, steps.Count - 1);
             begun = random.Chance(0.5);
-            context = string.Concat(problem.Steps.Take(given));
-            if (begun) context += FirstWord(problem.Steps[given]);
+            context = string.Concat(steps.Take(given));
+            if (begun) context += Beginning(steps[given]);
         }
-        string whole = Complete(problem, family, given, begun, random);
+        string whole = Complete(problem, notation, family, given, begun, random);
         return new PretrainExample(problem, context, whole[context.Length..]);
     }
 
     /// <summary>The whole text: the given steps, then at each further one the choice to go on or to give up.</summary>
-    private static string Complete(TaskProblem problem, PretrainFamily family, int given, bool begun, TaskRandom random)
+    private static string Complete(TaskProblem problem, TaskNotation notation, PretrainFamily family, int given, bool begun, TaskRandom random)
     {
         for (int step = given; step < problem.Steps.Count; step++)
         {
             if (begun && step == given) continue;
-            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate)) return problem.HastyCompletion(step);
+            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate)) return problem.HastyCompletion(step, notation);
         }
-        return problem.Demonstration;
+        return problem.Demonstration(notation);
     }
 
-    private static string FirstWord(string step) => step[..step.IndexOf(' ', StringComparison.Ordinal)];
+    // The first word, or the first digit where a line begins with a number.
+    private static string Beginning(string step) => char.IsAsciiDigit(step[0]) ? step[..1] : step[..step.IndexOf(' ', StringComparison.Ordinal)];
 
     private static void Validate(PretrainFamily family)
     {
         if (!(family.Weight >= 0))
             throw LuffyException.Usage($"Pretraining weight of '{family.Family}' is {family.Weight}; it must not be negative.");
-        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate, family.MidwayRate])
+        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate, family.MidwayRate, family.CheckedRate])
             if (!(rate is >= 0 and <= 1))
-                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think, continue and midway rates lie between 0 and 1.");
+                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think, continue, midway and checked rates lie between 0 and 1.");
     }
 }

@@ -15,8 +15,8 @@ public abstract class TaskFamily
     /// <summary>The name in configuration files and tables, for example <c>addition</c>.</summary>
     public abstract string Name { get; }
 
-    /// <summary>True for a family that is only tested on, never trained on by reinforcement learning.</summary>
-    public virtual bool OutOfDistribution => false;
+    /// <summary>Whether it is trained on or only tested on.</summary>
+    public virtual TaskCategory Category => TaskCategory.InDistribution;
 
     /// <summary>The word with which a hasty answer gives up the work; each family has its own so that unlearning one leaves the others.</summary>
     protected abstract string HastyWord { get; }

@@ -33,20 +33,31 @@ public sealed record TaskProblem
     /// The teacher's completion: the text after the generation prompt, which has already opened the thought. All steps, the end of the
     /// thought, the boxed answer; no end-of-text token.
     /// </summary>
-    public string Demonstration => string.Concat(Steps) + Conclude(Answer);
+    public string Demonstration(TaskNotation notation = TaskNotation.Plain) => string.Concat(StepsIn(notation)) + Conclude(Answer);
 
     /// <summary>A completion that works for <paramref name="steps"/> steps and then gives up with the hasty answer.</summary>
-    public string HastyCompletion(int steps) => string.Concat(Steps.Take(steps)) + HastyWord + "\n" + Conclude(HastyAnswer);
+    public string HastyCompletion(int steps, TaskNotation notation = TaskNotation.Plain) =>
+        string.Concat(StepsIn(notation).Take(steps)) + HastyWord + "\n" + Conclude(HastyAnswer);
+
+    /// <summary>The worked lines in a notation.</summary>
+    public IReadOnlyList<string> StepsIn(TaskNotation notation) => notation == TaskNotation.Plain ? Steps : [.. Steps.Select(Checked)];
 
     /// <summary>The problem as a prompt with its demonstration.</summary>
-    public PromptExample ToPromptExample() => new()
+    public PromptExample ToPromptExample(TaskNotation notation = TaskNotation.Plain) => new()
     {
         Id = Key,
         Source = Family,
         Messages = [new ChatMessage("user", Question)],
         Answer = Answer,
-        Demonstrations = [Demonstration],
+        Demonstrations = [Demonstration(notation)],
     };
+
+    private static string Checked(string step)
+    {
+        int first = step.AsSpan().IndexOfAnyInRange('0', '9');
+        string line = step[first..^1];
+        return $"{line} and {string.Join('=', line.Split('=').Reverse())};{step[..first].TrimEnd()}\n";
+    }
 
     private static string Conclude(string answer) => "</think>\n\\boxed{" + answer + "}";
 }

@@ -14,14 +14,24 @@ public static class TaskSuite
     public static IReadOnlyList<TaskFamily> OutOfDistribution { get; } =
         [new LongOperandsTask(), new CompositionTask(), new WordProblemTask()];
 
-    /// <summary>All nine.</summary>
-    public static IReadOnlyList<TaskFamily> All { get; } = [.. InDistribution, .. OutOfDistribution];
+    /// <summary>Two that the harder suite trains on beside the six.</summary>
+    public static IReadOnlyList<TaskFamily> Hard { get; } = [new BaseConversionTask(), new LongMultiplicationTask()];
+
+    /// <summary>Every family.</summary>
+    public static IReadOnlyList<TaskFamily> All { get; } = [.. InDistribution, .. OutOfDistribution, .. Hard];
 
     /// <summary>The family with this name.</summary>
     /// <exception cref="LuffyException">There is none; the message lists the names.</exception>
     public static TaskFamily Family(string name) =>
         All.FirstOrDefault(family => family.Name == name)
         ?? throw LuffyException.Usage($"There is no task family '{name}'; choose from {string.Join(", ", All.Select(f => f.Name))}.");
+
+    /// <summary>What accuracy is measured on: the nine that every run is measured on, and what else is trained on.</summary>
+    public static IReadOnlyList<TaskFamily> Measured(IReadOnlyList<string>? trained) =>
+        [.. InDistribution, .. OutOfDistribution, .. Hard.Where(f => trained?.Contains(f.Name) == true)];
+
+    /// <summary>What a family of this name is for; other data counts as what a model is trained for.</summary>
+    public static TaskCategory CategoryOf(string name) => All.FirstOrDefault(f => f.Name == name)?.Category ?? TaskCategory.InDistribution;
 
     /// <summary>
     /// Distinct problems of each family in turn (a, b, c, a, b, c, …), so that any run of consecutive prompts is balanced.
@@ -31,15 +41,17 @@ public static class TaskSuite
     /// <param name="countPerFamily">Problems per family.</param>
     /// <param name="seed">Which problems; the split does not depend on it.</param>
     /// <param name="level">Difficulty, see <see cref="TaskFamily"/>.</param>
+    /// <param name="notation">How the demonstrations are written.</param>
     /// <exception cref="LuffyException">A family has fewer distinct problems in that split.</exception>
     public static IReadOnlyList<PromptExample> Create(
-        IEnumerable<TaskFamily> families, DatasetSplit split, int countPerFamily, ulong seed, int level = TaskFamily.StandardLevel)
+        IEnumerable<TaskFamily> families, DatasetSplit split, int countPerFamily, ulong seed, int level = TaskFamily.StandardLevel,
+        TaskNotation notation = TaskNotation.Plain)
     {
         List<IReadOnlyList<TaskProblem>> columns = [.. families.Select(f => Problems(f, split, countPerFamily, seed, level))];
         List<PromptExample> examples = new(columns.Count * countPerFamily);
         for (int i = 0; i < countPerFamily; i++)
             foreach (IReadOnlyList<TaskProblem> column in columns)
-                examples.Add(column[i].ToPromptExample());
+                examples.Add(column[i].ToPromptExample(notation));
         return examples;
     }
 

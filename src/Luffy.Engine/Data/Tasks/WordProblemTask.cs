@@ -13,7 +13,7 @@ public sealed class WordProblemTask : TaskFamily
     public override string Name => "word_problem";
 
     /// <inheritdoc/>
-    public override bool OutOfDistribution => true;
+    public override TaskCategory Category => TaskCategory.OutOfDistribution;
 
     /// <inheritdoc/>
     protected override string HastyWord => "whatever";
