@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define LF_ABI_VERSION 1u
+#define LF_ABI_VERSION 2u
 
 typedef enum lf_status {
     LF_OK = 0,
@@ -81,7 +81,11 @@ typedef enum lf_shaping {
     LF_SHAPING_SQUARE_ROOT = 2,
     LF_SHAPING_POWER = 3,
     LF_SHAPING_LOG_PROB = 4,
-    LF_SHAPING_PROB_PLUS_LOG_PROB = 5
+    LF_SHAPING_PROB_PLUS_LOG_PROB = 5,
+    LF_SHAPING_TRUST_REGION = 6,          /* off-policy tokens alone, recorded ones too */
+    LF_SHAPING_PROB_TIMES_COMPLEMENT = 7, /* likewise */
+    LF_SHAPING_MULTIPLE_IMPORTANCE = 8,   /* off-policy tokens alone, not recorded ones */
+    LF_SHAPING_CLIPPED_RATIO = 9          /* on-policy tokens alone */
 } lf_shaping;
 
 typedef struct lf_policy_options {
@@ -92,6 +96,9 @@ typedef struct lf_policy_options {
     float off_log_prob_weight;
     float off_min_weight;
     float off_max_weight;
+    float off_uniform;
+    int32_t behavior_shaping;
+    float behavior_gamma;
     int32_t on_shaping;
     float on_gamma;
     float on_exponent;

@@ -18,7 +18,7 @@ public sealed partial class NativeInterfaceTests
             Assert.That(Unsafe.SizeOf<LfAttentionShape>(), Is.EqualTo(16));
             Assert.That(Unsafe.SizeOf<LfSamplingOptions>(), Is.EqualTo(24));
             Assert.That(Unsafe.SizeOf<LfAdamWOptions>(), Is.EqualTo(32));
-            Assert.That(Unsafe.SizeOf<LfPolicyOptions>(), Is.EqualTo(72));
+            Assert.That(Unsafe.SizeOf<LfPolicyOptions>(), Is.EqualTo(84));
             Assert.That(Unsafe.SizeOf<LfPolicyTokens>(), Is.EqualTo(7 * 48));
         }
     }
@@ -62,6 +62,8 @@ public sealed partial class NativeInterfaceTests
             Assert.That(Header(), Does.Contain($"#define LF_PAGE_SIZE {IAttention.PageSize} "));
             Assert.That(Header(), Does.Contain($"#define LF_TOKEN_STATISTICS {Enum.GetValues<TokenStatistic>().Length} "));
             Assert.That(Header(), Does.Contain($"LF_SHAPING_PROB_PLUS_LOG_PROB = {(int)PolicyShaping.ProbPlusLogProb}"));
+            Assert.That(Header(), Does.Contain($"LF_SHAPING_CLIPPED_RATIO = {(int)PolicyShaping.ClippedRatio}"));
+            Assert.That(LastShaping().Matches(Header()), Has.Count.EqualTo(Enum.GetValues<PolicyShaping>().Length));
         }
     }
 
@@ -75,6 +77,9 @@ public sealed partial class NativeInterfaceTests
 
         throw new FileNotFoundException("native/include/luffy_kernels.h lies in no folder above the tests");
     }
+
+    [GeneratedRegex(@"LF_SHAPING_\w+ = \d+")]
+    private static partial Regex LastShaping();
 
     [GeneratedRegex(@"\(\*(\w+)\)\(")]
     private static partial Regex FunctionPointer();

@@ -19,6 +19,61 @@ public sealed class PolicyObjectiveTests
         Assert.That(term.Loss, Is.EqualTo(3 * expected).Within(3e-5));
     }
 
+    [TestCase(.04, .4, .4), TestCase(.1, 1, 1), TestCase(.25, 1.916290731874155, 1)]
+    public void Trust_region_imitates_what_is_probable_and_damps_the_rest(double p, double weight, double gradient)
+    {
+        // γ = .1: p/γ = .4 at p = .04, and 1 + ln 2.5 with the gradient of plain imitation at p = .25.
+        PolicyLossOptions options = new() { OffPolicyShaping = PolicyShaping.TrustRegion, OffPolicyGamma = .1f };
+        TokenObjective term = PolicyObjective.Evaluate(Math.Log(p), double.NaN, 1, true, NoTeacher, options);
+        Assert.That(term.Weight, Is.EqualTo(weight).Within(1e-6));
+        Assert.That(term.Gradient, Is.EqualTo(-gradient).Within(1e-6));
+    }
+
+    [TestCase(.1, .095, .09), TestCase(.5, .375, .25), TestCase(1, .5, 0)]
+    public void P_times_its_complement_is_largest_where_the_policy_is_undecided(double p, double weight, double gradient)
+    {
+        TokenObjective term = PolicyObjective.Evaluate(Math.Log(p), double.NaN, 1, true, NoTeacher, new() { OffPolicyShaping = PolicyShaping.ProbTimesComplement });
+        Assert.That(term.Weight, Is.EqualTo(weight).Within(1e-12));
+        Assert.That(term.Gradient, Is.EqualTo(-gradient).Within(1e-12));
+    }
+
+    // p = .36, so that (1 − p)^½ = .8 and its cube .512. With p_old = .2 and U = 1: D = .2 + .6 = .8, gradient .72/.8 · .8, weight 2(1 − .512)/(1.5 · .8).
+    // Without p_old: D = .36 + .68 = 1.04. With U = .1: D = .2 + .15 = .35. At p = 1 nothing is left to explore: 2/(1.5·D), D = 1 + 1.
+    [TestCase(.36, .2, 1f, .72, .8133333333333334), TestCase(.36, double.NaN, 1f, .5538461538461539, .6256410256410256)]
+    [TestCase(.36, .2, .1f, 1.6457142857142857, 1.8590476190476191), TestCase(1, double.NaN, 1f, 0, .6666666666666666)]
+    public void Multiple_importance_divides_by_the_mixture_and_favours_the_improbable(double p, double old, float uniform, double gradient, double weight)
+    {
+        PolicyLossOptions options = new() { OffPolicyShaping = PolicyShaping.MultipleImportance, OffPolicyUniform = uniform };
+        TokenObjective term = PolicyObjective.Evaluate(Math.Log(p), Math.Log(old), 1, true, NoTeacher, options);
+        Assert.That(term.Weight, Is.EqualTo(weight).Within(1e-7));
+        Assert.That(term.Gradient, Is.EqualTo(-gradient).Within(1e-7));
+    }
+
+    [TestCase(1, 1, 1, PolicyClip.None), TestCase(1.25, 1.25, 1.25, PolicyClip.None)]
+    [TestCase(2, 1.8600177909, 1.3, PolicyClip.UpperBound), TestCase(.5, .4239970967, .8, PolicyClip.LowerBound)]
+    public void Clipped_ratio_bounds_the_gradient_and_never_takes_it(double ratio, double weight, double gradient, PolicyClip clip)
+    {
+        // 1.3 (1 + ln(2/1.3)) and .8 (1 + ln(.5/.8)), whatever the advantage's sign.
+        PolicyLossOptions options = new() { OnPolicyShaping = PolicyShaping.ClippedRatio, Epsilon = .2f, EpsilonHigh = .3f };
+        foreach (double advantage in (double[])[1, -1])
+        {
+            TokenObjective term = PolicyObjective.Evaluate(Math.Log(.1 * ratio), Math.Log(.1), advantage, false, NoTeacher, options);
+            Assert.That(term.Weight, Is.EqualTo(weight).Within(1e-6));
+            Assert.That(term.Gradient, Is.EqualTo(-advantage * gradient).Within(1e-6));
+            Assert.That(term.Clip, Is.EqualTo(clip));
+        }
+    }
+
+    [TestCase(PolicyShaping.None, 1.5, 1.5), TestCase(PolicyShaping.Regularized, .75, .1875), TestCase(PolicyShaping.TrustRegion, 2.0986122887, 1)]
+    public void Recorded_probabilities_have_a_shaping_of_their_own(PolicyShaping shaping, double weight, double gradient)
+    {
+        // x = .3/.2: x, x/(x + .5) with gradient .5x/(x + .5)², and 1 + ln(x/.5).
+        PolicyLossOptions options = new() { OffPolicyShaping = PolicyShaping.LogProb, BehaviorShaping = shaping, BehaviorGamma = .5f };
+        TokenObjective term = PolicyObjective.Evaluate(Math.Log(.3), double.NaN, 1, true, Math.Log(.2), options);
+        Assert.That(term.Weight, Is.EqualTo(weight).Within(1e-5));
+        Assert.That(term.Gradient, Is.EqualTo(-gradient).Within(1e-5));
+    }
+
     [TestCase(PolicyShaping.None, 2), TestCase(PolicyShaping.Regularized, 0.4 / 0.5 / (0.2 / 0.3)), TestCase(PolicyShaping.SquareRoot, 1.4142135623730951)]
     [TestCase(PolicyShaping.Power, 2.8284271247461903)]
     [TestCase(PolicyShaping.LogProb, 3 * 0.6931471805599453), TestCase(PolicyShaping.ProbPlusLogProb, 2 + (3 * 0.6931471805599453))]
@@ -57,8 +112,9 @@ public sealed class PolicyObjectiveTests
             foreach (double advantage in (double[])[-1.3, .7])
             {
                 foreach (double shift in (double[])[-.6, -.15, .04, .25, .9]) yield return (logProb + shift, advantage, false, NoTeacher);
-                yield return (double.NaN, advantage, true, NoTeacher);
-                yield return (double.NaN, advantage, true, Math.Log(.4));
+                // As a constant: where none is given it is the probability itself, of which a difference would take the derivative too.
+                yield return (logProb - .3, advantage, true, NoTeacher);
+                yield return (logProb - .3, advantage, true, Math.Log(.4));
             }
         }
     }

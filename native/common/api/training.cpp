@@ -87,9 +87,13 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
                       : !optional(t.behavior_log_probs)                            ? "behavior log-probs must be f32 [R]"
                       : !optional(t.reference_log_probs)                           ? "reference log-probs must be f32 [R]"
                       : o.kl_coefficient != 0 && !exists(&t.reference_log_probs)   ? "a KL coefficient needs reference log-probs"
-                      : o.off_shaping < LF_SHAPING_NONE || o.off_shaping > LF_SHAPING_PROB_PLUS_LOG_PROB ||
-                              o.on_shaping < LF_SHAPING_NONE || o.on_shaping > LF_SHAPING_PROB_PLUS_LOG_PROB
-                          ? "unknown shaping"
+                      : o.off_shaping < LF_SHAPING_NONE || o.off_shaping > LF_SHAPING_MULTIPLE_IMPORTANCE
+                          ? "no such shaping of off-policy tokens"
+                      : o.behavior_shaping < LF_SHAPING_NONE || o.behavior_shaping > LF_SHAPING_PROB_TIMES_COMPLEMENT
+                          ? "no such shaping of recorded tokens"
+                      : (o.on_shaping < LF_SHAPING_NONE || o.on_shaping > LF_SHAPING_PROB_PLUS_LOG_PROB) &&
+                              o.on_shaping != LF_SHAPING_CLIPPED_RATIO
+                          ? "no such shaping of on-policy tokens"
                       : o.kl_estimator < 0 || o.kl_estimator > 2 ? "unknown KL estimator"
                                                                  : nullptr;
         }

@@ -106,15 +106,20 @@ void policy() {
     o.off_gamma = o.on_gamma = 0.1f;
     o.off_exponent = o.on_exponent = 0.3f;
     o.off_log_prob_weight = o.on_log_prob_weight = 0.5f;
+    o.off_uniform = 0.4f;
+    o.behavior_gamma = 0.2f;
     o.off_min_weight = -INFINITY;
     o.off_max_weight = INFINITY;
     o.max_probability = INFINITY;
     o.epsilon = o.epsilon_high = 0.2f;
     for (int32_t dtype : {LF_F32, LF_BF16}) {
-        for (int32_t shaping = LF_SHAPING_NONE; shaping <= LF_SHAPING_PROB_PLUS_LOG_PROB; shaping++) {
+        for (int32_t shaping = LF_SHAPING_NONE; shaping <= LF_SHAPING_MULTIPLE_IMPORTANCE; shaping++) {
             o.off_shaping = shaping;
-            o.on_shaping = 5 - shaping;
+            o.behavior_shaping = shaping <= LF_SHAPING_PROB_TIMES_COMPLEMENT ? shaping : LF_SHAPING_NONE;
+            o.on_shaping =
+                shaping <= LF_SHAPING_PROB_PLUS_LOG_PROB ? LF_SHAPING_PROB_PLUS_LOG_PROB - shaping : LF_SHAPING_CLIPPED_RATIO;
             check(dtype, 37, 19, 67, o, false);
+            check(dtype, 37, 19, 67, o, true);
         }
         lf_policy_options all = o;
         all.off_shaping = LF_SHAPING_REGULARIZED;

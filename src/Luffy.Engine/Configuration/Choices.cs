@@ -55,7 +55,11 @@ public enum LearningRateScheduler
     Cosine,
 }
 
-/// <summary>The weight f that a token of a row gets, as a function of x: its probability p (off-policy) or its ratio ρ (on-policy).</summary>
+/// <summary>
+/// The weight f that a token of a row gets, as a function of x: its probability p (off-policy), its ratio ρ to the old policy (on-policy) or to the
+/// recorded policy that wrote it. What counts is its gradient, df/d ln x. Methods that are published as a gradient with constants in it have the
+/// integral of that gradient for f.
+/// </summary>
 public enum PolicyReshape
 {
     /// <summary>f = x.</summary>
@@ -75,6 +79,18 @@ public enum PolicyReshape
 
     /// <summary>f = x + w · log x.</summary>
     PLogp,
+
+    /// <summary>TrSFT (arXiv 2512.17636), off-policy alone: gradient min(1, x/γ).</summary>
+    TrustRegion,
+
+    /// <summary>CHORD-φ (arXiv 2508.11408), off-policy alone: gradient x · (1 − x).</summary>
+    POneMinusP,
+
+    /// <summary>RL-PLUS (arXiv 2508.00222), off-policy alone: gradient 2p / (p_old + (p_old + U)/2) · (1 − p)^e.</summary>
+    RlPlus,
+
+    /// <summary>CISPO (arXiv 2506.13585), on-policy alone: gradient clamp(ρ, 1 − ε, 1 + ε_high). No token loses it.</summary>
+    Cispo,
 }
 
 /// <summary>What the summed token losses are divided by. Every denominator is counted over the whole mini-batch before the first backward.</summary>

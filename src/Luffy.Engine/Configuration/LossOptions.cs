@@ -8,17 +8,34 @@ public sealed record LossOptions
     /// <summary>The weight of off-policy tokens as a function of their probability.</summary>
     public PolicyReshape OffPolicyReshape { get; init; } = PolicyReshape.PDivPGamma;
 
-    /// <summary>γ of p_div_p_gamma for off-policy tokens.</summary>
+    /// <summary>γ of p_div_p_gamma and trust_region for off-policy tokens.</summary>
     [Bounds(Minimum = 0, AboveMinimum = true)]
     public double OffPolicyGamma { get; init; } = 0.1;
 
-    /// <summary>The exponent of pow for off-policy tokens.</summary>
+    /// <summary>The exponent of pow and rl_plus for off-policy tokens.</summary>
     [Bounds(Minimum = 0, AboveMinimum = true)]
     public double OffPolicyExponent { get; init; } = 0.5;
 
     /// <summary>The weight w of logp and p_logp for off-policy tokens.</summary>
     [Bounds(Minimum = 0, AboveMinimum = true)]
     public double OffPolicyLogpWeight { get; init; } = 1;
+
+    /// <summary>
+    /// U of rl_plus: the probability that a teacher of whom nothing is known would give any token. 1 as in the authors' code; their text (arXiv 2508.00222)
+    /// has a uniform distribution, which is 1 divided by the size of the vocabulary.
+    /// </summary>
+    [Bounds(Minimum = 0)]
+    public double OffPolicyUniform { get; init; } = 1;
+
+    /// <summary>
+    /// The weight of off-policy tokens whose behaviour probability q was recorded, as a function of p/q, in place of off_policy_reshape. p_div_p_gamma is
+    /// ExGRPO's (arXiv 2510.02245). Exponent and logp weight are those of other off-policy tokens.
+    /// </summary>
+    public PolicyReshape BehaviorReshape { get; init; }
+
+    /// <summary>γ of p_div_p_gamma and trust_region for tokens with a recorded behaviour probability.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double BehaviorGamma { get; init; } = 0.1;
 
     /// <summary>The smallest weight of an off-policy token; null means no bound.</summary>
     public double? OffPolicyClipLow { get; init; }
@@ -92,6 +109,9 @@ public sealed record LossOptions
         OffPolicyLogProbWeight = (float)OffPolicyLogpWeight,
         OffPolicyMinWeight = (float)(OffPolicyClipLow ?? double.NegativeInfinity),
         OffPolicyMaxWeight = (float)(OffPolicyClipHigh ?? double.PositiveInfinity),
+        OffPolicyUniform = (float)OffPolicyUniform,
+        BehaviorShaping = ShapingOf(BehaviorReshape),
+        BehaviorGamma = (float)BehaviorGamma,
         OnPolicyShaping = ShapingOf(OnPolicyReshape),
         OnPolicyGamma = (float)OnPolicyGamma,
         OnPolicyExponent = (float)OnPolicyExponent,
@@ -117,6 +137,7 @@ public sealed record LossOptions
     /// <exception cref="LuffyException">Two keys contradict each other.</exception>
     public void Validate()
     {
+        ValidateReshapes();
         if (OffPolicyClipLow > OffPolicyClipHigh)
             throw LuffyException.Usage($"off_policy_clip_low ({OffPolicyClipLow}) must not be larger than off_policy_clip_high ({OffPolicyClipHigh}).");
         if (LossType is { } type && NormalizerOf(type) != LossNormalizer)
@@ -128,6 +149,24 @@ public sealed record LossOptions
         }
     }
 
+    private void ValidateReshapes()
+    {
+        if (OffPolicyReshape == PolicyReshape.Cispo)
+            throw LuffyException.Usage("off_policy_reshape cispo clips the ratio of sampled tokens; use on_policy_reshape: cispo.");
+        if (BehaviorReshape is PolicyReshape.Cispo or PolicyReshape.RlPlus)
+        {
+            throw LuffyException.Usage(
+                $"behavior_reshape {ConfigurationKey.SnakeCase(BehaviorReshape.ToString())} is no function of p/q; use {(BehaviorReshape == PolicyReshape.Cispo ? "on" : "off")}_policy_reshape for it.");
+        }
+        if (OnPolicyReshape is PolicyReshape.TrustRegion or PolicyReshape.POneMinusP or PolicyReshape.RlPlus)
+        {
+            string reshape = ConfigurationKey.SnakeCase(OnPolicyReshape.ToString());
+            throw LuffyException.Usage($"on_policy_reshape {reshape} is a function of a demonstration's probability and not of a ratio; use off_policy_reshape: {reshape}.");
+        }
+        if (OnPolicyReshape == PolicyReshape.Cispo && Clip)
+            throw LuffyException.Usage("on_policy_reshape cispo has the clip in its weight, by epsilon and epsilon_high, so that no token loses its gradient; set clip to false.");
+    }
+
     private static PolicyShaping ShapingOf(PolicyReshape reshape) => reshape switch
     {
         PolicyReshape.None => PolicyShaping.None,
@@ -136,6 +175,10 @@ public sealed record LossOptions
         PolicyReshape.Pow => PolicyShaping.Power,
         PolicyReshape.Logp => PolicyShaping.LogProb,
         PolicyReshape.PLogp => PolicyShaping.ProbPlusLogProb,
+        PolicyReshape.TrustRegion => PolicyShaping.TrustRegion,
+        PolicyReshape.POneMinusP => PolicyShaping.ProbTimesComplement,
+        PolicyReshape.RlPlus => PolicyShaping.MultipleImportance,
+        PolicyReshape.Cispo => PolicyShaping.ClippedRatio,
         _ => throw new ArgumentOutOfRangeException(nameof(reshape), reshape, null),
     };
 }

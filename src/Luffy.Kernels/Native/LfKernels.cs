@@ -9,7 +9,7 @@ namespace Luffy.Kernels.Native;
 internal unsafe struct LfKernels
 {
     /// <summary>The version of the interface that this mirror was written against.</summary>
-    public const uint SupportedAbiVersion = 1;
+    public const uint SupportedAbiVersion = 2;
 
     public uint AbiVersion;
     public uint TableBytes;

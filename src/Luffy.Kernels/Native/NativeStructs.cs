@@ -56,7 +56,9 @@ internal struct LfPolicyOptions
 {
     public float Temperature;
     public int OffShaping;
-    public float OffGamma, OffExponent, OffLogProbWeight, OffMinWeight, OffMaxWeight;
+    public float OffGamma, OffExponent, OffLogProbWeight, OffMinWeight, OffMaxWeight, OffUniform;
+    public int BehaviorShaping;
+    public float BehaviorGamma;
     public int OnShaping;
     public float OnGamma, OnExponent, OnLogProbWeight;
     public int Clip;

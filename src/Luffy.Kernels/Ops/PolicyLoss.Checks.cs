@@ -38,13 +38,18 @@ internal static class PolicyLossChecks
             !IsOptional(tokens.BehaviorLogProbs, rows) ? "behavior log-probs must be f32 [R]" :
             !IsOptional(tokens.ReferenceLogProbs, rows) ? "reference log-probs must be f32 [R]" :
             options.KlCoefficient != 0 && !tokens.ReferenceLogProbs.Exists ? "a KL coefficient needs reference log-probs" :
-            !Enum.IsDefined(options.OffPolicyShaping) || !Enum.IsDefined(options.OnPolicyShaping) ? "unknown shaping" :
+            !Enum.IsDefined(options.OffPolicyShaping) || options.OffPolicyShaping == PolicyShaping.ClippedRatio ? "no such shaping of off-policy tokens" :
+            !Enum.IsDefined(options.BehaviorShaping) || options.BehaviorShaping >= PolicyShaping.MultipleImportance ? "no such shaping of recorded tokens" :
+            !Enum.IsDefined(options.OnPolicyShaping) || IsOffPolicyAlone(options.OnPolicyShaping) ? "no such shaping of on-policy tokens" :
             !Enum.IsDefined(options.KlEstimator) ? "unknown KL estimator" : null;
         if (problem is null) return;
         throw Checks.Failure(operation, problem, ("dHidden", dHidden), ("dHead", dHead), ("hidden", hidden), ("head", head),
             ("advantages", tokens.Advantages), ("oldLogProbs", tokens.OldLogProbs), ("offPolicy", tokens.OffPolicy),
             ("weights", tokens.Weights), ("behaviorLogProbs", tokens.BehaviorLogProbs), ("referenceLogProbs", tokens.ReferenceLogProbs));
     }
+
+    private static bool IsOffPolicyAlone(PolicyShaping shaping) =>
+        shaping is PolicyShaping.TrustRegion or PolicyShaping.ProbTimesComplement or PolicyShaping.MultipleImportance;
 
     private static bool IsOptional(in Tensor tensor, long rows) => !tensor.Exists || Checks.IsVector(tensor, DType.F32, rows);
 }

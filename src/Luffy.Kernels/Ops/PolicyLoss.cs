@@ -25,8 +25,8 @@ public enum TokenStatistic
     Kl = 6,
 
     /// <summary>
-    /// 1 on-policy where PPO's clip is active (the clipped loss is the larger), 2 off-policy where the upper bound is, 3 where the
-    /// lower is, 4 dropped by MaxProbability, else 0.
+    /// 1 on-policy where PPO's clip is active (the clipped loss is the larger), 2 where the upper bound of the off-policy weight or of
+    /// <see cref="PolicyShaping.ClippedRatio"/> is, 3 where the lower is, 4 dropped by MaxProbability, else 0.
     /// </summary>
     Clipped = 7,
 }
@@ -34,10 +34,13 @@ public enum TokenStatistic
 /// <summary>Per-token inputs of the objective, all [R] and F32 unless said.</summary>
 /// <param name="Targets">I32: the token whose probability counts.</param>
 /// <param name="Advantages">A.</param>
-/// <param name="OldLogProbs">ln π_old of the token at the temperature; read for on-policy tokens. NaN means the current one: ratio exactly 1, gradient flowing.</param>
+/// <param name="OldLogProbs">ln π_old of the token at the temperature; read for on-policy tokens, and for all by <see cref="PolicyShaping.MultipleImportance"/>. NaN means the current one: ratio exactly 1, gradient flowing.</param>
 /// <param name="OffPolicy">I32: 1 for demonstration tokens, 0 for sampled ones.</param>
 /// <param name="Weights">1/denominator of the normaliser; 0 takes the token out.</param>
-/// <param name="BehaviorLogProbs">Optional: ln q of the teacher for off-policy tokens where recorded (then w = p/(q + 1e-6) and shaping does not apply), NaN elsewhere.</param>
+/// <param name="BehaviorLogProbs">
+/// Optional: ln q of the policy that wrote an off-policy token where recorded (then its shaping is <see cref="PolicyLossOptions.BehaviorShaping"/>),
+/// NaN elsewhere.
+/// </param>
 /// <param name="ReferenceLogProbs">Optional: ln π_ref, needed by the KL term.</param>
 public readonly record struct PolicyTokens(Tensor Targets, Tensor Advantages, Tensor OldLogProbs, Tensor OffPolicy, Tensor Weights,
     Tensor BehaviorLogProbs = default, Tensor ReferenceLogProbs = default);

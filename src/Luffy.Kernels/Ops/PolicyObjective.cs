@@ -2,7 +2,7 @@ using Luffy.Kernels.Ilgpu;
 
 namespace Luffy.Kernels;
 
-/// <summary>Why a token's policy term has no gradient. Values are those that <see cref="TokenStatistic.Clipped"/> reports.</summary>
+/// <summary>Why a token's policy term has no gradient, or a bounded one. Values are those that <see cref="TokenStatistic.Clipped"/> reports.</summary>
 public enum PolicyClip
 {
     /// <summary>It has one.</summary>
@@ -11,10 +11,10 @@ public enum PolicyClip
     /// <summary>PPO's clip is active: the clipped loss is the larger.</summary>
     Ratio = 1,
 
-    /// <summary>The upper bound of the off-policy weight.</summary>
+    /// <summary>The upper bound of the off-policy weight; or that of <see cref="PolicyShaping.ClippedRatio"/>, which leaves a gradient.</summary>
     UpperBound = 2,
 
-    /// <summary>The lower bound of the off-policy weight.</summary>
+    /// <summary>The lower bound of the off-policy weight; or that of <see cref="PolicyShaping.ClippedRatio"/>, which leaves a gradient.</summary>
     LowerBound = 3,
 
     /// <summary>The token is more probable than <see cref="PolicyLossOptions.MaxProbability"/>.</summary>
@@ -25,14 +25,15 @@ public enum PolicyClip
 /// <param name="Loss">−A·w, or its clipped form.</param>
 /// <param name="Weight">w, after its bounds.</param>
 /// <param name="Gradient">d Loss / d ln π.</param>
-/// <param name="Clip">Why the gradient is zero, if for one of these reasons.</param>
+/// <param name="Clip">Why the gradient is zero or bounded, if for one of these reasons.</param>
 public readonly record struct TokenObjective(double Loss, double Weight, double Gradient, PolicyClip Clip);
 
 /// <summary>
 /// The mixed-policy objective of one token as a function of its log-prob (Yan et al., "Learning to Reason under Off-Policy Guidance",
 /// arXiv 2504.14945 §3.2–3.3; PPO's clip from arXiv 1707.06347 §3 with DAPO's upper ε, arXiv 2503.14476 §3.1). It is pure and in f64:
 /// the gradient check differentiates exactly this. Kernels for any GPU call it too, so it throws nothing and calls nothing of .NET's
-/// library: settings are those that <see cref="IPolicyLoss"/> has checked.
+/// library: settings are those that <see cref="IPolicyLoss"/> has checked. Methods that are published as a gradient with constants in it
+/// ("stop-gradient") have the integral of that gradient for their weight here, which makes them functions too.
 /// </summary>
 public static class PolicyObjective
 {
@@ -43,16 +44,18 @@ public static class PolicyObjective
     /// The policy term of a token, chosen by its kind: the branch not taken is not computed, so it cannot overflow into a NaN.
     /// </summary>
     /// <param name="logProb">ln π(token).</param>
-    /// <param name="oldLogProb">ln π_old, for sampled tokens; NaN means the current one as a constant: ratio 1.</param>
+    /// <param name="oldLogProb">
+    /// ln π_old, for sampled tokens and <see cref="PolicyShaping.MultipleImportance"/>; NaN means the current one as a constant: ratio 1.
+    /// </param>
     /// <param name="advantage">A. With A = 0 the term is exactly 0, however large the weight.</param>
     /// <param name="offPolicy">True for a demonstration's token.</param>
-    /// <param name="behaviorLogProb">ln q of the teacher for demonstration tokens, NaN where not recorded.</param>
+    /// <param name="behaviorLogProb">ln q of the policy that wrote a demonstration's token, NaN where not recorded.</param>
     /// <param name="options">Settings.</param>
     public static TokenObjective Evaluate(double logProb, double oldLogProb, double advantage, bool offPolicy, double behaviorLogProb,
         in PolicyLossOptions options)
     {
         (double weight, double slope, PolicyClip clip) = offPolicy
-            ? OffPolicyWeight(logProb, behaviorLogProb, options)
+            ? OffPolicyWeight(logProb, oldLogProb, behaviorLogProb, options)
             : OnPolicyWeight(logProb, oldLogProb, options);
         if (options.MaxProbability < 1 && DeviceMath.Exp(logProb) > options.MaxProbability)
             return new TokenObjective(0, weight, 0, PolicyClip.TooProbable);
@@ -93,30 +96,39 @@ public static class PolicyObjective
             return (weight, weight * gamma / (p + gamma), PolicyClip.None);
         }
 
-        (double w, double slope) = Shape(logProb - old, options.OnPolicyShaping, options.OnPolicyExponent, options.OnPolicyLogProbWeight);
+        if (options.OnPolicyShaping == PolicyShaping.ClippedRatio)
+        {
+            double logRatio = logProb - old, ratio = DeviceMath.Exp(logRatio), least = 1 - (double)options.Epsilon, most = 1 + (double)options.EpsilonHigh;
+            if (ratio > most) return (most * (1 + logRatio - DeviceMath.Log(most)), most, PolicyClip.UpperBound);
+            if (ratio < least) return (least * (1 + logRatio - DeviceMath.Log(least)), least, PolicyClip.LowerBound);
+            return (ratio, ratio, PolicyClip.None);
+        }
+
+        (double w, double slope) = Shape(logProb - old, options.OnPolicyShaping, options.OnPolicyGamma, options.OnPolicyExponent,
+            options.OnPolicyLogProbWeight);
         return (w, slope, PolicyClip.None);
     }
 
     /// <summary>
-    /// w of a demonstration's token and dw/d ln π: the shaping of p, or p/q where the teacher's q is recorded; then its bounds.
+    /// w of a demonstration's token and dw/d ln π: the shaping of p, or of p/q where the behaviour policy's q is recorded; then its bounds.
     /// </summary>
-    private static (double Weight, double Slope, PolicyClip Clip) OffPolicyWeight(double logProb, double behaviorLogProb,
+    private static (double Weight, double Slope, PolicyClip Clip) OffPolicyWeight(double logProb, double oldLogProb, double behaviorLogProb,
         in PolicyLossOptions options)
     {
         double weight, slope;
         if (!double.IsNaN(behaviorLogProb))
         {
-            weight = slope = DeviceMath.Exp(logProb) / (DeviceMath.Exp(behaviorLogProb) + BehaviorFloor);
+            double logRatio = logProb - DeviceMath.Log(DeviceMath.Exp(behaviorLogProb) + BehaviorFloor);
+            (weight, slope) = Shape(logRatio, options.BehaviorShaping, options.BehaviorGamma, options.OffPolicyExponent, options.OffPolicyLogProbWeight);
         }
-        else if (options.OffPolicyShaping == PolicyShaping.Regularized)
+        else if (options.OffPolicyShaping == PolicyShaping.MultipleImportance)
         {
-            double gamma = options.OffPolicyGamma, p = DeviceMath.Exp(logProb);
-            weight = p / (p + gamma);
-            slope = gamma * p / ((p + gamma) * (p + gamma));
+            (weight, slope) = MultipleImportance(logProb, double.IsNaN(oldLogProb) ? logProb : oldLogProb, options);
         }
         else
         {
-            (weight, slope) = Shape(logProb, options.OffPolicyShaping, options.OffPolicyExponent, options.OffPolicyLogProbWeight);
+            (weight, slope) = Shape(logProb, options.OffPolicyShaping, options.OffPolicyGamma, options.OffPolicyExponent,
+                options.OffPolicyLogProbWeight);
         }
 
         if (weight > options.OffPolicyMaxWeight) return (options.OffPolicyMaxWeight, 0, PolicyClip.UpperBound);
@@ -124,13 +136,30 @@ public static class PolicyObjective
         return (weight, slope, PolicyClip.None);
     }
 
-    /// <summary>The shapings that are the same function of ln x for x = p and x = ρ, and their derivatives by ln x.</summary>
-    private static (double Weight, double Slope) Shape(double logX, PolicyShaping shaping, double exponent, double logProbWeight)
+    /// <summary><see cref="PolicyShaping.MultipleImportance"/>; the old probability is a constant.</summary>
+    private static (double Weight, double Slope) MultipleImportance(double logProb, double oldLogProb, in PolicyLossOptions options)
+    {
+        double p = DeviceMath.Exp(logProb), old = DeviceMath.Exp(oldLogProb), exponent = options.OffPolicyExponent;
+        double rest = p < 1 ? 1 - p : 0, power = rest > 0 ? DeviceMath.Exp(exponent * DeviceMath.Log(rest)) : 0;
+        double scale = 2 / (old + ((old + options.OffPolicyUniform) / 2));
+        return (scale * (1 - (rest * power)) / (exponent + 1), scale * p * power);
+    }
+
+    /// <summary>The shapings that are the same function of ln x for x = p, x = p/q and x = ρ, and their derivatives by ln x.</summary>
+    private static (double Weight, double Slope) Shape(double logX, PolicyShaping shaping, double gamma, double exponent, double logProbWeight)
     {
         if (shaping == PolicyShaping.LogProb) return (logProbWeight * logX, logProbWeight);
+        if (shaping == PolicyShaping.TrustRegion)
+        {
+            double logShare = logX - DeviceMath.Log(gamma), share = logShare < 0 ? DeviceMath.Exp(logShare) : 1;
+            return (logShare < 0 ? share : 1 + logShare, share);
+        }
+
         if (shaping == PolicyShaping.SquareRoot) exponent = 0.5;
         double power = shaping is PolicyShaping.SquareRoot or PolicyShaping.Power ? exponent : 1;
         double x = DeviceMath.Exp(power * logX), slope = power * x;
+        if (shaping == PolicyShaping.Regularized) return (x / (x + gamma), gamma * x / ((x + gamma) * (x + gamma)));
+        if (shaping == PolicyShaping.ProbTimesComplement) return (x - (x * x / 2), x * (1 - x));
         return shaping == PolicyShaping.ProbPlusLogProb ? (x + (logProbWeight * logX), slope + logProbWeight) : (x, slope);
     }
 }
