@@ -183,6 +183,16 @@ public enum PrefixStrategy
     Cosine,
 }
 
+/// <summary>Problems that are measured on; none is trained on.</summary>
+public enum EvaluationSplit
+{
+    /// <summary>For choices: settings are compared on it.</summary>
+    Validation,
+
+    /// <summary>For results: nothing is chosen by it.</summary>
+    Test,
+}
+
 /// <summary>Where a run reports to.</summary>
 public enum ReportTarget
 {

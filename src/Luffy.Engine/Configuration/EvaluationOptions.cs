@@ -10,6 +10,9 @@ public sealed record EvaluationOptions
     /// <summary>Measure before the first step, for the table of before and after.</summary>
     public bool EvalOnStart { get; init; } = true;
 
+    /// <summary>The splits that are measured after the last step. The test split alone may be looked at before, too (eval_on_start).</summary>
+    public IReadOnlyList<EvaluationSplit> EvalAfter { get; init; } = [EvaluationSplit.Test];
+
     /// <summary>A JSONL file with the same columns to evaluate on, or <c>builtin</c> for the built-in tasks; null means those where they are trained on, and nothing for other data.</summary>
     public string? EvalDatasetName { get; init; }
 

@@ -42,7 +42,17 @@ public sealed record OptimizerOptions
     [Bounds(Minimum = 1)]
     public int MaxSteps { get; init; } = 500;
 
-    /// <summary>How many of the steps of sft_then_rl, from the first, are imitation; null means half.</summary>
+    /// <summary>
+    /// The run ends after the step in which this many tokens have been sampled, or after max_steps; null means after max_steps alone. The learning
+    /// rate falls with whichever of the two is nearer, so that methods which sample longer or shorter answers are given the same budget.
+    /// </summary>
+    [Bounds(Minimum = 1)]
+    public long? MaxRolloutTokens { get; init; }
+
+    /// <summary>
+    /// How many of the steps of sft_then_rl, from the first, are imitation; null means half. The steps after them have a warm-up and a schedule of
+    /// their own, and the whole of max_rollout_tokens.
+    /// </summary>
     [Bounds(Minimum = 1)]
     public int? SftSteps { get; init; }
 

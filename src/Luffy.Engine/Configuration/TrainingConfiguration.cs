@@ -119,6 +119,8 @@ public sealed record TrainingConfiguration
     {
         if (Optimizer.MiniBatches > Rollout.PromptsPerStep)
             throw LuffyException.Usage($"mini_batches ({Optimizer.MiniBatches}) must not be larger than prompts_per_step ({Rollout.PromptsPerStep}): each needs a prompt.");
+        if (Method == TrainingMethod.Sft && Optimizer.MaxRolloutTokens is not null)
+            throw LuffyException.Usage("max_rollout_tokens counts sampled tokens, but method sft samples none; use max_steps.");
         if (Optimizer.LrSchedulerType == LearningRateScheduler.Constant && Optimizer.WarmupSteps > 0)
             throw LuffyException.Usage("lr_scheduler_type constant has no warm-up; use constant_with_warmup, or set warmup_steps to 0.");
         if (Method == TrainingMethod.SftThenRl ? Optimizer.SftSteps >= Optimizer.MaxSteps : Optimizer.SftSteps != null)

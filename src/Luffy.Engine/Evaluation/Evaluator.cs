@@ -75,21 +75,22 @@ public sealed class Evaluator(LanguageModel model, RolloutEngine rollouts, IRewa
             GradedCompletion[][] sampled = [.. items.Select(i => i.Where(g => g.Sample >= 0).ToArray()).Where(i => i.Length > 0)];
             int k = sampled.Length == 0 ? 0 : sampled.Max(s => s.Length);
             return new FamilyAccuracy(source.Key, categoryOf(source.Key), items.Length,
-                greedy.Length == 0 ? 0 : greedy.Average(g => Correct(g) ? 1.0 : 0),
+                greedy.Length == 0 ? 0 : greedy.Average(g => IsCorrect(g) ? 1.0 : 0),
                 k,
-                k == 0 ? 0 : sampled.Average(s => s.Average(g => Correct(g) ? 1.0 : 0)),
-                k == 0 ? 0 : sampled.Average(s => s.Any(Correct) ? 1.0 : 0),
+                k == 0 ? 0 : sampled.Average(s => s.Average(g => IsCorrect(g) ? 1.0 : 0)),
+                k == 0 ? 0 : sampled.Average(s => s.Any(IsCorrect) ? 1.0 : 0),
                 k == 0 ? 0 : sampled.Average(s => MajorityIsCorrect(s) ? 1.0 : 0));
         })];
     }
 
-    private static bool Correct(GradedCompletion g) => g.Result.Value >= 0.5;
+    /// <summary>Whether a completion counts as correct.</summary>
+    public static bool IsCorrect(GradedCompletion completion) => completion.Result.Value >= 0.5;
 
     // The most frequent extracted answer, the earliest among equals; completions without an answer do not vote.
     private static bool MajorityIsCorrect(GradedCompletion[] samples)
     {
         IGrouping<string, GradedCompletion>? winner = samples.Where(s => s.Result.Extracted is not null).GroupBy(s => s.Result.Extracted!)
             .OrderByDescending(g => g.Count()).ThenBy(g => g.Min(s => s.Sample)).FirstOrDefault();
-        return winner is not null && winner.Any(Correct);
+        return winner is not null && winner.Any(IsCorrect);
     }
 }

@@ -10,11 +10,16 @@ namespace Luffy.Engine.Optim;
 public readonly record struct LearningRateSchedule(double Peak, LearningRateScheduler Kind, int WarmupSteps, int TotalSteps)
 {
     /// <summary>The rate of a step, counted from 0.</summary>
-    public double At(int step)
+    public double At(int step) => At(step, 0);
+
+    /// <summary>The rate of a step of a run that a budget may end before the last step: it falls with whichever is nearer to its end.</summary>
+    /// <param name="step">Counted from 0; decides the warm-up.</param>
+    /// <param name="spent">The share of the budget that is spent, from 0 to 1.</param>
+    public double At(int step, double spent)
     {
         if (Kind == LearningRateScheduler.Constant) return Peak;
         if (step < WarmupSteps) return Peak * step / Math.Max(1, WarmupSteps);
-        double progress = Math.Clamp((double)(step - WarmupSteps) / Math.Max(1, TotalSteps - WarmupSteps), 0, 1);
+        double progress = Math.Clamp((Math.Max(step, spent * TotalSteps) - WarmupSteps) / Math.Max(1, TotalSteps - WarmupSteps), 0, 1);
         return Kind switch
         {
             LearningRateScheduler.ConstantWithWarmup => Peak,

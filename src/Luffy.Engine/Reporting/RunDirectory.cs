@@ -19,6 +19,12 @@ public sealed class RunDirectory(string path)
     /// <summary>One object a step.</summary>
     public string Metrics => Path.Combine(Root, "metrics.jsonl");
 
+    /// <summary>One object a measurement: its step, its split, and accuracy by family.</summary>
+    public string Evaluations => Path.Combine(Root, "evaluations.jsonl");
+
+    /// <summary>One object a problem of a split, before or after training.</summary>
+    public string Problems(string split, bool after) => Path.Combine(Root, $"{split}-{(after ? "after" : "before")}.jsonl");
+
     /// <summary>Every row of every step.</summary>
     public string Rollouts => Path.Combine(Root, "rollouts");
 

@@ -29,12 +29,6 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     /// <summary>What the loss of imitation is divided by.</summary>
     public const LossNormalizer ImitationNormalizer = LossNormalizer.Tokens;
 
-    private readonly LearningRateSchedule _schedule = new(config.Optimizer.LearningRate, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps,
-        config.Optimizer.MaxSteps);
-
-    private readonly LearningRateSchedule _imitationSchedule = new(config.Optimizer.SftLearningRate ?? config.Optimizer.LearningRate,
-        config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps, config.Optimizer.MaxSteps);
-
     private readonly FailedPromptBuffer? _failures = config.Guidance.ImitateFailedEvery is { } batch ? new FailedPromptBuffer(batch) : null;
     private readonly ParkedMoments? _imitationMoments = config.Guidance.ImitateFailedEvery is null ? null : new ParkedMoments(model.Parameters, optimizer);
 
@@ -49,6 +43,9 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     /// <summary>Finds a training prompt by its id: for those that are kept from step to step.</summary>
     public required Func<string, TokenizedPrompt> FindPrompt { get; init; }
 
+    /// <summary>How far the run has come.</summary>
+    public TrainingProgress Progress => TrainingProgress.Of(config, State);
+
     /// <summary>The machine's measured arithmetic, operations a second; null where the backend cannot tell, and then no share of it is reported.</summary>
     public double? PeakOperations { get; init; }
 
@@ -58,11 +55,13 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     public StepOutcome Step(Func<int, IReadOnlyList<TokenizedPrompt>> next, CancellationToken cancellation)
     {
         var watch = Stopwatch.StartNew();
-        bool imitation = State.Step < config.ImitationSteps;
+        TrainingProgress progress = Progress;
+        bool imitation = progress.IsImitation;
+        long scored = scorer.Tokens;
         int prompts = config.Rollout.PromptsPerStep;
         SampledGroups sampledGroups = imitation
             ? new SampledGroups(collector.Demonstrations(next(prompts)), [], 0)
-            : DynamicSampling.Collect(prompts, config.Rollout.MaxResampleTimes, next, (some, round) => collector.Collect(some, State.Step, round, cancellation));
+            : DynamicSampling.Collect(prompts, config.Rollout.MaxResampleTimes, next, (some, round) => collector.Collect(some, State.Step, progress.UpToLastStep, round, cancellation));
         IReadOnlyList<RolloutGroup> groups = sampledGroups.Groups;
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
@@ -76,7 +75,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             if (config.Guidance.DemonstrationSwitch) AdvantageAssignment.SwitchToImitation(groups);
         }
 
-        double rate = (imitation ? _imitationSchedule : _schedule).At(State.Step);
+        double rate = imitation ? ImitationRate(progress) : Schedule(config.Optimizer.LearningRate, progress);
         double update = watch.Elapsed.TotalSeconds;
         var log = new UpdateLog();
         long trained = imitation
@@ -89,23 +88,33 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         long sampled = imitation ? 0 : sampledGroups.All.Sum(g => g.Rows.Where(r => !r.IsDemonstration).Sum(r => (long)r.ResponseLength - r.OffPolicyTokens));
         State.Step++;
         State.Updates = optimizer.Updates;
+        scored = scorer.Tokens - scored;
         State.Tokens += trained + sampled;
+        State.SampledTokens += sampled;
+        State.TrainedTokens += trained;
+        State.ScoredTokens += scored;
         State.MaxLogProbDifference = Math.Max(State.MaxLogProbDifference, log.First.MaxLogProbDifference);
 
         StepReport.Fill(metrics, sampledGroups, log, imitation);
         metrics["actor/lr"] = rate;
         metrics["actor/entropy_coef"] = imitation ? 0 : State.EntropyCoefficient;
         metrics["num_tokens"] = State.Tokens;
+        metrics["num_sampled_tokens"] = State.SampledTokens;
         metrics["perf/tokens_per_second"] = (trained + sampled) / end;
         double parameters = model.Parameters.Layout.ParameterCount;
-        double operations = ((6 * parameters * trained) + (2 * parameters * sampled)) / end;
+        double operations = ((6 * parameters * trained) + (2 * parameters * (sampled + scored))) / end;
         metrics["perf/gflops"] = operations * 1e-9;
-        if (PeakOperations is { } peak) metrics["perf/percent_of_peak"] = 100 * operations / peak;
+        if (PeakOperations is { } most) metrics["perf/percent_of_peak"] = 100 * operations / most;
         if (!imitation) metrics["timing_s/rollout"] = rollout;
         metrics["timing_s/update"] = end - update;
         metrics[StepMetrics.StepTime] = end;
         return new StepOutcome(metrics, groups);
     }
+
+    private double ImitationRate(TrainingProgress progress) => Schedule(config.Optimizer.SftLearningRate ?? config.Optimizer.LearningRate, progress);
+
+    private double Schedule(double peak, TrainingProgress progress) =>
+        new LearningRateSchedule(peak, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps, progress.TotalSteps).At(progress.Step, progress.Spent);
 
     private long UpdateAll(IReadOnlyList<RolloutGroup> groups, double rate, UpdateLog log)
     {
@@ -131,7 +140,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     private long ImitateFailures(FailedPromptBuffer failures, SampledGroups sampled, StepMetrics metrics)
     {
         failures.Add(sampled.All);
-        double rate = _imitationSchedule.At(State.Step);
+        double rate = ImitationRate(Progress);
         var log = new UpdateLog();
         long tokens = 0, prompts = 0;
         while (failures.TakeBatch() is { } ids)

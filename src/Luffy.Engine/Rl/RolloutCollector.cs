@@ -15,13 +15,14 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
 {
     /// <summary>The groups of one step, in the order of the prompts.</summary>
     /// <param name="prompts">The step's prompts.</param>
-    /// <param name="step">Number of the step, from 0; decides the seed and the length of prefixes.</param>
+    /// <param name="step">Number of the step, from 0; decides the seed.</param>
+    /// <param name="progress">From 0 to 1 over the steps; decides the length of prefixes.</param>
     /// <param name="round">How many times the step has sampled already; decides the seed too.</param>
     /// <param name="cancellation">Stops between decoding steps.</param>
-    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<TokenizedPrompt> prompts, int step, int round, CancellationToken cancellation)
+    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<TokenizedPrompt> prompts, int step, double progress, int round, CancellationToken cancellation)
     {
         var requests = new List<(RolloutRequest Request, int Group, int[] Prefix)>();
-        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, step);
+        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, progress);
 
         var options = new GenerationOptions
         {
@@ -48,7 +49,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     public IReadOnlyList<RolloutGroup> Demonstrations(IReadOnlyList<TokenizedPrompt> prompts) =>
         [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select(d => Demonstration(p, d))]))];
 
-    private void AddRequests(List<(RolloutRequest, int, int[])> requests, TokenizedPrompt prompt, int group, int step)
+    private void AddRequests(List<(RolloutRequest, int, int[])> requests, TokenizedPrompt prompt, int group, double progress)
     {
         GuidanceOptions guidance = config.Guidance;
         // A group keeps its size: where demonstrations are lacking, the model samples those rows too.
@@ -61,7 +62,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             {
                 int[] demonstration = prompt.Demonstrations[i % prompt.Demonstrations.Count];
                 // At least one token is left to the model: the end-of-text token is never given.
-                int length = Math.Min((int)(PrefixRatio(guidance, step, config.Optimizer.MaxSteps) * demonstration.Length), demonstration.Length - 1);
+                int length = Math.Min((int)(PrefixRatio(guidance, progress) * demonstration.Length), demonstration.Length - 1);
                 int[] prefix = demonstration[..Math.Max(0, length)];
                 requests.Add((new RolloutRequest([.. prompt.PromptIds, .. prefix], key, 1, samples - prefixed + i, config.Rollout.MaxCompletionLength - prefix.Length), group, prefix));
             }
@@ -70,10 +71,9 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         if (samples > prefixed) requests.Add((new RolloutRequest(prompt.PromptIds, key, samples - prefixed), group, []));
     }
 
-    /// <summary>The share of a demonstration that is given as a prefix in a step.</summary>
-    public static double PrefixRatio(GuidanceOptions guidance, int step, int totalSteps)
+    /// <summary>The share of a demonstration that is given as a prefix at a progress from 0, in the first step, to 1, in the last.</summary>
+    public static double PrefixRatio(GuidanceOptions guidance, double progress)
     {
-        double progress = totalSteps > 1 ? (double)step / (totalSteps - 1) : 0;
         double falling = guidance.PrefixStrategy switch
         {
             PrefixStrategy.Linear => 1 - progress,

@@ -13,10 +13,14 @@ public sealed class SequenceScorer(IBackend backend, TransformerModel model, Act
 {
     private readonly PackedPass _pass = new(backend, model, plan, arena, lossScratch);
 
+    /// <summary>Tokens that have gone through a model so far.</summary>
+    public long Tokens { get; private set; }
+
     /// <summary>ln π of each response token of each row at a temperature.</summary>
     public IReadOnlyList<float[]> LogProbs(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature = 1)
     {
         var result = new List<float[]>(rows.Count);
+        Tokens += rows.Sum(r => (long)r.InputTokens);
         ActivationSet a = _pass.Activations;
         foreach (Range range in _pass.Split(rows))
         {

@@ -21,6 +21,15 @@ public sealed record TrainerState
     /// <summary>Tokens sampled and trained on.</summary>
     public long Tokens { get; set; }
 
+    /// <summary>Tokens sampled; what max_rollout_tokens counts.</summary>
+    public long SampledTokens { get; set; }
+
+    /// <summary>Tokens that went through the model forward and backward.</summary>
+    public long TrainedTokens { get; set; }
+
+    /// <summary>Tokens that went through a model forward alone, for their log-probs.</summary>
+    public long ScoredTokens { get; set; }
+
     /// <summary>Largest difference between a token's log-prob when sampled and when trained on.</summary>
     public double MaxLogProbDifference { get; set; }
 
@@ -29,5 +38,6 @@ public sealed record TrainerState
     {
         (Step, Updates, Epoch, Position) = (other.Step, other.Updates, other.Epoch, other.Position);
         (EntropyCoefficient, Tokens, MaxLogProbDifference) = (other.EntropyCoefficient, other.Tokens, other.MaxLogProbDifference);
+        (SampledTokens, TrainedTokens, ScoredTokens) = (other.SampledTokens, other.TrainedTokens, other.ScoredTokens);
     }
 }

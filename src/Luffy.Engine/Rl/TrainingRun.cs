@@ -21,6 +21,9 @@ namespace Luffy.Engine.Rl;
 /// <param name="console">Where progress is told.</param>
 public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, RunConsole console)
 {
+    // Of a progress bar that does not count steps.
+    private const int ProgressParts = 1000;
+
     /// <summary>Executes the run from its start, or from a checkpoint.</summary>
     /// <param name="checkpoint">Where to go on from, or null.</param>
     /// <param name="onReady">Called once when everything is loaded and allocated, before anything is written.</param>
@@ -59,11 +62,11 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
             FindPrompt = data.Find,
             PeakOperations = backend.MeasureArithmetic(dtype),
         };
-        var evaluation = new RunEvaluation(config, model, engine, verifier, console);
         var store = new CheckpointStore(run.Root, config.Logging.SaveTotalLimit);
 
         ProcessMemory.ReturnGarbage();
         onReady();
+        var evaluation = new RunEvaluation(config, model, engine, verifier, data, new EvaluationLog(run, checkpoint is null ? -1 : (int)checkpoint.Step), console);
         IReadOnlyList<FamilyAccuracy>? before = null;
         if (checkpoint is not null)
         {
@@ -73,31 +76,39 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         }
         else if (config.Evaluation.EvalOnStart)
         {
-            before = evaluation.Measure("before training", data.Test, cancellation);
+            before = evaluation.Before(cancellation);
         }
 
         double secondsBefore = MetricsLog.SecondsUpTo(run.Metrics, trainer.State.Step);
         var watch = Stopwatch.StartNew();
         Train(trainer, data, evaluation, store, model, before, cancellation);
         double seconds = secondsBefore + watch.Elapsed.TotalSeconds;
-        IReadOnlyList<FamilyAccuracy>? after = evaluation.Measure("after training", data.Test, cancellation);
+        TrainerState state = trainer.State;
+        IReadOnlyList<FamilyAccuracy>? validation = After(EvaluationSplit.Validation), after = After(EvaluationSplit.Test);
         if (after is not null) console.Table(before, after);
 
         var summary = new RunSummary
         {
             Method = ConfigurationKey.SnakeCase(config.Method.ToString()),
             Seed = config.Seed,
-            Steps = trainer.State.Step,
+            Steps = state.Step,
             Seconds = seconds,
-            Tokens = trainer.State.Tokens,
+            Tokens = state.Tokens,
+            SampledTokens = state.SampledTokens,
+            TrainedTokens = state.TrainedTokens,
+            ScoredTokens = state.ScoredTokens,
+            ModelFlops = model.Parameters.Layout.ParameterCount * ((2.0 * (state.SampledTokens + state.ScoredTokens)) + (6.0 * state.TrainedTokens)),
             PeakMemoryBytes = ProcessMemory.PeakBytes,
             PlannedMemoryBytes = planned,
-            MaxSamplingLogpDifference = config.ImitationSteps >= config.Optimizer.MaxSteps ? null : trainer.State.MaxLogProbDifference,
-        }.WithAccuracy(before, after);
+            MaxSamplingLogpDifference = config.ImitationSteps >= config.Optimizer.MaxSteps ? null : state.MaxLogProbDifference,
+        }.WithAccuracy(before, after, validation);
         summary.Save(run.Summary);
         console.Say($"peak memory {MemoryPlan.Megabytes(summary.PeakMemoryBytes)}, planned {MemoryPlan.Megabytes(planned)} ({(double)summary.PeakMemoryBytes / planned:P1})");
         console.Say($"{summary.Steps} steps in {StepLine.FormatDuration(TimeSpan.FromSeconds(seconds))}; the run is in {run.Root}");
         return summary;
+
+        IReadOnlyList<FamilyAccuracy>? After(EvaluationSplit split) =>
+            config.Evaluation.EvalAfter.Contains(split) ? evaluation.After(state.Step, split, cancellation) : null;
     }
 
     private void Train(MixedPolicyTrainer trainer, TrainingData data, RunEvaluation evaluation, CheckpointStore store, LanguageModel model,
@@ -107,9 +118,12 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         int total = config.Optimizer.MaxSteps, savedAt = -1;
         using MetricsLog? metrics = config.Logging.ReportTo.Contains(ReportTarget.Jsonl) ? new MetricsLog(run.Metrics, state.Step) : null;
         RolloutLog? rollouts = config.Logging.ReportTo.Contains(ReportTarget.Rollouts) ? new RolloutLog(run.Rollouts, state.Step) : null;
-        console.Track("training", total, state.Step, tracker =>
+        // A budget may end the run long before the last step that it is allowed.
+        bool budget = config.Optimizer.MaxRolloutTokens is not null;
+        int Done() => budget ? (int)(ProgressParts * trainer.Progress.Done) : state.Step;
+        console.Track("training", budget ? ProgressParts : total, Done(), tracker =>
         {
-            while (state.Step < total)
+            while (!trainer.Progress.IsFinished)
             {
                 StepOutcome outcome;
                 DatasetCursor start = data.Cursor;
@@ -127,10 +141,11 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
 
                 (state.Epoch, state.Position) = (data.Cursor.Epoch, data.Cursor.Position);
                 Report(outcome, metrics, rollouts, model, data);
-                tracker.Report(state.Step);
-                if (config.Evaluation.EvalSteps > 0 && state.Step % config.Evaluation.EvalSteps == 0 && state.Step < total)
-                    evaluation.Measure($"step {state.Step}", data.Validation, cancellation);
-                if (state.Step == total || (config.Logging.SaveSteps > 0 && state.Step % config.Logging.SaveSteps == 0)) Save();
+                tracker.Report(Done());
+                bool last = trainer.Progress.IsFinished;
+                if (config.Evaluation.EvalSteps > 0 && state.Step % config.Evaluation.EvalSteps == 0 && !last)
+                    evaluation.During(state.Step, cancellation);
+                if (last || (config.Logging.SaveSteps > 0 && state.Step % config.Logging.SaveSteps == 0)) Save();
             }
         });
 

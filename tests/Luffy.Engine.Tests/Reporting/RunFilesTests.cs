@@ -104,8 +104,9 @@ public sealed class RunFilesTests
         using var folder = new TemporaryFolder();
         FamilyAccuracy[] before = [new("addition", TaskCategory.InDistribution, 100, 0.1), new("gcd", TaskCategory.InDistribution, 100, 0), new("words", TaskCategory.OutOfDistribution, 50, 0.2)];
         FamilyAccuracy[] after = [.. before.Select(f => f with { Greedy = f.Greedy + 0.5, Samples = 8, AverageAtK = 0.25 })];
-        new RunSummary { Method = "luffy", Seed = 42, Steps = 3, Seconds = 4, Tokens = 1000, PeakMemoryBytes = 5, PlannedMemoryBytes = 6 }
-            .WithAccuracy(before, after).Save(folder["summary.json"]);
+        new RunSummary { Method = "luffy", Seed = 42, Steps = 3, Seconds = 4, Tokens = 1000, SampledTokens = 600, TrainedTokens = 400, ScoredTokens = 50, ModelFlops = 3e9, PeakMemoryBytes = 5, PlannedMemoryBytes = 6 }
+            .WithAccuracy(before, after, after).Save(folder["summary.json"]);
+        Assert.That(RunSummary.Load(folder["summary.json"]).ToJson(), Is.EqualTo(File.ReadAllText(folder["summary.json"])));
         using JsonDocument json = JsonDocument.Parse(File.ReadAllText(folder["summary.json"]));
         JsonElement root = json.RootElement;
         Assert.Multiple(() =>
@@ -119,6 +120,8 @@ public sealed class RunFilesTests
             Assert.That(root.GetProperty("accuracy_after").GetProperty("gcd").GetDouble(), Is.EqualTo(0.5));
             Assert.That(root.GetProperty("avg_at_k_after").GetProperty("addition").GetDouble(), Is.EqualTo(0.25));
             Assert.That(root.GetProperty("eval_samples").GetInt32(), Is.EqualTo(8));
+            Assert.That(root.GetProperty("accuracy_validation").GetProperty("id_mean").GetDouble(), Is.EqualTo(0.55));
+            Assert.That(root.GetProperty("model_flops").GetDouble(), Is.EqualTo(3e9));
         });
     }
 
