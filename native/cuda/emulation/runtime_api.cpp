@@ -5,6 +5,7 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <stdexcept>
 #include <unordered_map>
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/asan_interface.h>
@@ -20,7 +21,19 @@ namespace {
 constexpr size_t total_bytes = size_t{8} << 30;
 // Larger pieces of device memory stay open to the host, because closing them takes time at every call.
 [[maybe_unused]] constexpr size_t guarded_bytes = size_t{1} << 20;
-constexpr int default_shared = 48 << 10, most_shared = 227 << 10;
+constexpr int default_shared = 48 << 10;
+
+// What is played: a small Hopper, or with LUFFY_EMULATION_DEVICE=8.9 a card whose blocks have less shared memory and no wgmma.
+struct PlayedDevice {
+    int major, minor, most_shared;
+};
+
+PlayedDevice played_device() {
+    const char* name = getenv("LUFFY_EMULATION_DEVICE");
+    if (name == nullptr || strcmp(name, "9.0") == 0) return {9, 0, 227 << 10};
+    if (strcmp(name, "8.9") == 0) return {8, 9, 99 << 10};
+    throw std::runtime_error("LUFFY_EMULATION_DEVICE is '" + std::string(name) + "'; it takes 9.0 or 8.9");
+}
 
 struct LateCopy {
     void* to;
@@ -119,7 +132,7 @@ cudaError_t release(std::map<const char*, size_t>& blocks, void* memory) {
 
 cudaError_t limit_shared(const void* kernel, int bytes) {
     const std::lock_guard lock(device.mutex);
-    if (bytes < 0 || bytes > most_shared) return answer(cudaErrorInvalidValue);
+    if (bytes < 0 || bytes > played_device().most_shared) return answer(cudaErrorInvalidValue);
     device.shared_limits[kernel] = bytes;
     return cudaSuccess;
 }
@@ -153,14 +166,15 @@ cudaError_t cudaGetDevice(int* number) {
     return cudaSuccess;
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int number) {
-    // A small Hopper: few multiprocessors, so that a grid of as many blocks as fit has several tiles for each.
+    const PlayedDevice played = played_device();
+    // Few multiprocessors, so that a grid of as many blocks as fit has several tiles for each.
     *properties = {"emulation on the CPU",
                    total_bytes,
                    default_shared,
-                   most_shared,
-                   most_shared + 1024,
-                   9,
-                   0,
+                   static_cast<size_t>(played.most_shared),
+                   static_cast<size_t>(played.most_shared) + 1024,
+                   played.major,
+                   played.minor,
                    4,
                    1024,
                    2048,

@@ -18,8 +18,8 @@
 //                                64      8       128              64 × 2        154         49 KiB  1
 //   decode: wgmma               128      4        64              64 × 2        128         81 KiB  2
 //                                64      4        64              64 × 2         95         41 KiB  5
-//   forward, prefill: mma.sync  128      8       128              64 × 2        255        102 KiB  1
-//                                64      8       128              64 × 2        192         54 KiB  1
+//   forward, prefill: mma.sync  128      8       128              64 × 2        255         68 KiB  1
+//                                64      8       128              64 × 2        192         36 KiB  1
 //   decode: mma.sync            128      1        16              64 × 2        172         72 KiB  3
 //                                64      1        16              64 × 2        134         38 KiB  5
 //   backward, keys: mma.sync    128      8       128              64 × 2        255        138 KiB  1
@@ -28,7 +28,12 @@
 //                                64      8       128              64 × 2        200         74 KiB  1
 // Heads of other sizes take the next of 32 (64 with wgmma), 64, 128 and 256 columns, filled up with zeros. Those of more than 128
 // have 4 warps, and blocks for either half of their columns, which work out the scores twice: two sums of 16 × 256 of a warp
-// would not fit. 99 KiB, as consumer GPUs have, are not enough for heads of 128 with mma.sync, nor for their backward pass.
+// would not fit. With mma.sync and up to 128 columns queries stay in registers, and their place is the second stage's.
+//
+// Blocks of the GPUs of compute capability 8.6 and 8.9 have 99 KiB. Where two stages do not fit into these, heads of 256 columns
+// have one; the backward pass of 128 and 256 columns takes 16 other rows a stage (87,424 and 68,352 bytes), with two warps rather
+// than four for 256. Sums go over the same rows in the same steps, so the bits are those of the large tiles. In f32 heads of more
+// than 128 elements do not fit, and are refused.
 //
 // Why so. Two sums a row (its chunk's and the merged one) of 128 columns take 128 of a thread's 255 registers with 16 rows a
 // warp, and 32 rows would not fit. By mma.sync fragments of keys and values are therefore read from shared memory for 16 rows: 32
@@ -64,6 +69,10 @@ constexpr int chunk_keys = 256; // keys whose sums are worked out apart: a block
 
 constexpr int page_size = LF_PAGE_SIZE;
 constexpr int tile_rows = 16; // a warp's own rows
+
+// What tiles may take of a block's shared memory where it has least, compute capability 8.6, 8.9 and 12.x: 99 KiB, of which the
+// kernels have a little more by other names.
+constexpr int least_shared_bytes = 98 * 1024;
 
 // The width of a head's tiles: columns beyond the head's end are zeros.
 constexpr int padded_width(int head_dim, int least) {

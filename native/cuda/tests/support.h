@@ -72,6 +72,7 @@ template <class... P, class... A> cudaError_t launch(void (*kernel)(P...), dim3 
 // Small whole numbers, exact in bf16, and so are short sums of their products.
 inline float whole_number(size_t i) { return static_cast<float>(static_cast<int>(i * 2654435761u >> 7 & 15) - 8); }
 
+void attention();
 void matrix();
 void policy_loss();
 void product();

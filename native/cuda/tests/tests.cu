@@ -21,6 +21,7 @@ int main() {
     test::hopper();
     test::product();
     test::policy_loss();
+    test::attention();
 #if defined(LUFFY_CUDA_EMULATION)
     test::emulation();
     test::emulation_of_hopper();

@@ -9,9 +9,11 @@ namespace luffy::attention {
 
 namespace {
 
-template <int Width> struct BackwardTile {
-    static constexpr int warps = block_warps<Width>, threads = 32 * warps, own = tile_rows * warps;
-    static constexpr int other = backward_stage<Width>;
+// Small: for GPUs whose blocks have least_shared_bytes. Sums go over the other rows in steps of 16 from the same row on, whatever
+// a stage holds of them, so the bits are the same.
+template <int Width, bool Small> struct BackwardTile {
+    static constexpr int warps = Small && Width == 256 ? 2 : block_warps<Width>, threads = 32 * warps, own = tile_rows * warps;
+    static constexpr int other = Small ? tile_rows : backward_stage<Width>;
     // Heads of 256 elements have blocks for either half of their gradients.
     static constexpr int columns = output_columns<Width>, parts = Width / columns;
     static constexpr int stride = tile_stride<Width>, own_elements = own * stride, other_elements = other * stride;
@@ -27,9 +29,9 @@ template <int Tiles> LF_DEVICE void clear(float (&sums)[Tiles][4]) {
 }
 
 // OwnKeys: own a, b are keys and values, the other's queries and dy. Otherwise the other way round.
-template <int Width, bool OwnKeys>
-__global__ void __launch_bounds__(BackwardTile<Width>::threads, 1) backward_kernel(BackwardCall call) {
-    using Tile = BackwardTile<Width>;
+template <int Width, bool OwnKeys, bool Small>
+__global__ void __launch_bounds__(BackwardTile<Width, Small>::threads, 1) backward_kernel(BackwardCall call) {
+    using Tile = BackwardTile<Width, Small>;
     constexpr int other_tiles = Tile::other / 8, stride = Tile::stride;
     using OwnRows = typename ChosenRows<(!OwnKeys && Width <= 128), stride, Width / 16>::Type;
     LUFFY_DYNAMIC_SHARED(bf16, shared);
@@ -182,11 +184,21 @@ __global__ void __launch_bounds__(BackwardTile<Width>::threads, 1) backward_kern
     }
 }
 
-template <int Width, bool OwnKeys> void backward(const Runtime& runtime, const BackwardCall& call, const char* name) {
-    using Tile = BackwardTile<Width>;
+template <int Width, bool OwnKeys, bool Small>
+void launch_tiles(const Runtime& runtime, const BackwardCall& call, const char* name) {
+    using Tile = BackwardTile<Width, Small>;
     const dim3 grid(static_cast<unsigned>(tile_count(call.tokens, call.sequences, OwnKeys ? 1 : call.shape.group, Tile::own)),
                     static_cast<unsigned>(call.shape.kv_heads * Tile::parts));
-    launch(runtime, name, backward_kernel<Width, OwnKeys>, grid, Tile::threads, Tile::shared_bytes, call);
+    launch(runtime, name, backward_kernel<Width, OwnKeys, Small>, grid, Tile::threads, Tile::shared_bytes, call);
+}
+
+template <int Width, bool OwnKeys> void backward(const Runtime& runtime, const BackwardCall& call, const char* name) {
+    if constexpr (BackwardTile<Width, false>::shared_bytes > least_shared_bytes) {
+        static_assert(BackwardTile<Width, true>::shared_bytes <= least_shared_bytes);
+        if (runtime.shared_memory_of_block < BackwardTile<Width, false>::shared_bytes)
+            return launch_tiles<Width, OwnKeys, true>(runtime, call, name);
+    }
+    launch_tiles<Width, OwnKeys, false>(runtime, call, name);
 }
 
 } // namespace

@@ -7,19 +7,19 @@ namespace luffy::attention {
 
 namespace {
 
-template <class Products, int Width> struct DecodeTile {
+template <class Products, int Width, int Stages> struct DecodeTile {
     static constexpr int rows = Products::rows, threads = 2 * rows;
     static constexpr int query_elements = Products::Layout::template elements<rows, Width>, chunk_pages = chunk_keys / page_size;
     static constexpr int shared_bytes =
-        alignment_bytes<Products> + (query_elements + 2 * KeyTiles<Products, Width>::elements) * 2;
+        alignment_bytes<Products> + (query_elements + Stages * KeyTiles<Products, Width>::elements) * 2;
 };
 
 // Grid: sequences × tiles of rows, key-value heads × parts of their outputs, chunks. Sequences that are not decoded, or have no
 // such chunk, are passed over.
-template <class Products, int Width>
-__global__ void __launch_bounds__(DecodeTile<Products, Width>::threads)
+template <class Products, int Width, int Stages>
+__global__ void __launch_bounds__(DecodeTile<Products, Width, Stages>::threads)
     decode_kernel(ForwardCall<bf16> call, DecodedBatch batch) {
-    using Tile = DecodeTile<Products, Width>;
+    using Tile = DecodeTile<Products, Width, Stages>;
     using Keys = KeyTiles<Products, Width>;
     LUFFY_DYNAMIC_SHARED(bf16, unaligned);
     __shared__ int32_t pages[Tile::chunk_pages];
@@ -39,13 +39,16 @@ __global__ void __launch_bounds__(DecodeTile<Products, Width>::threads)
         pages[page] = call.page_table[sequence * call.table_stride + first_page + page];
     __syncthreads();
     bf16 *const queries = align_tiles<Products>(unaligned), *const stages = queries + Tile::query_elements;
+    const auto stage_of = [&](int first) { return stages + first / key_block % Stages * Keys::elements; };
     const auto fetch = [&](int first) {
-        Keys::template fetch<Tile::threads>(stages + first / key_block % 2 * Keys::elements,
-                                            paged_rows(call.cache, pages, first_page, kv_head, shape), first, end, first_column,
-                                            shape.head_dim, call.aligned);
+        Keys::template fetch<Tile::threads>(stage_of(first), paged_rows(call.cache, pages, first_page, kv_head, shape), first,
+                                            end, first_column, shape.head_dim, call.aligned);
     };
     const auto receive = [&](int first) {
-        if (first + key_block < end) {
+        if (Stages == 1) {
+            if (first > from) fetch(first);
+            Keys::template receive<0>();
+        } else if (first + key_block < end) {
             fetch(first + key_block);
             Keys::template receive<1>();
         } else {
@@ -67,8 +70,7 @@ __global__ void __launch_bounds__(DecodeTile<Products, Width>::threads)
     sums.clear();
     for (int first = from; first < end; first += key_block) {
         sums.template add_block<Products, Width>(
-            query, stages + first / key_block % 2 * Keys::elements, first, first + key_block > least,
-            [&](int r) { return seen(lane_row + 8 * r); }, shape.power);
+            query, stage_of(first), first, first + key_block > least, [&](int r) { return seen(lane_row + 8 * r); }, shape.power);
         if (first + key_block >= end) break;
         __syncthreads(); // this stage has been read
         receive(first + key_block);
@@ -92,13 +94,16 @@ __global__ void __launch_bounds__(DecodeTile<Products, Width>::threads)
 
 template <class Products> void decode(const Runtime& runtime, const ForwardCall<bf16>& call, const DecodedBatch& batch) {
     with_width<Products::least_width>(call.shape.head_dim, [&](auto width) {
-        using Tile = DecodeTile<Products, decltype(width)::value>;
-        const int tiles = (batch.rows + Tile::rows - 1) / Tile::rows;
-        const dim3 grid(static_cast<unsigned>(batch.sequences * tiles),
-                        static_cast<unsigned>(call.shape.kv_heads * KeyTiles<Products, decltype(width)::value>::parts),
-                        static_cast<unsigned>(batch.chunks));
-        launch(runtime, "attention.decode", decode_kernel<Products, decltype(width)::value>, grid, Tile::threads,
-               Tile::shared_bytes, call, batch);
+        constexpr int columns = decltype(width)::value;
+        with_stages<Products, DecodeTile, columns>(runtime, [&](auto stages) {
+            using Tile = DecodeTile<Products, columns, decltype(stages)::value>;
+            const int tiles = (batch.rows + Tile::rows - 1) / Tile::rows;
+            const dim3 grid(static_cast<unsigned>(batch.sequences * tiles),
+                            static_cast<unsigned>(call.shape.kv_heads * KeyTiles<Products, columns>::parts),
+                            static_cast<unsigned>(batch.chunks));
+            launch(runtime, "attention.decode", decode_kernel<Products, columns, decltype(stages)::value>, grid, Tile::threads,
+                   Tile::shared_bytes, call, batch);
+        });
     });
 }
 

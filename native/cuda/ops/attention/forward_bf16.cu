@@ -6,22 +6,26 @@ namespace luffy::attention {
 
 namespace {
 
-// A block's share: 16 rows a warp, a ring of two stages of keys and values.
-template <class Products, int Width> struct ForwardTile {
+// A block's share: 16 rows a warp, a ring of stages of keys and values. Queries that stay in registers leave their place to the
+// second stage.
+template <class Products, int Width, int Stages> struct ForwardTile {
+    using Keys = KeyTiles<Products, Width>;
     static constexpr int warps = block_warps<Width>, threads = 32 * warps, rows = tile_rows * warps;
     static constexpr int query_elements = Products::Layout::template elements<rows, Width>;
+    static constexpr bool gives_way = Stages == 2 && Products::template keeps_queries<Width>;
+    static constexpr int first_stage = gives_way ? 0 : query_elements, first_query = gives_way ? Keys::elements : 0;
+    static constexpr int elements = first_stage + Stages * Keys::elements;
     static constexpr int output_stride = tile_stride<output_columns<Width>>;
-    static constexpr int shared_bytes =
-        alignment_bytes<Products> + (query_elements + 2 * KeyTiles<Products, Width>::elements) * 2;
-    static_assert(rows * output_stride <= query_elements + 2 * KeyTiles<Products, Width>::elements);
+    static constexpr int shared_bytes = alignment_bytes<Products> + elements * 2;
+    static_assert(first_query + query_elements <= elements && rows * output_stride <= elements);
 };
 
 // A warp's outputs go to memory by way of shared memory, which nobody reads any more.
-template <class Products, int Width, class Sums>
+template <class Products, int Width, int Stages, class Sums>
 LF_DEVICE void store_outputs(const ForwardCall<bf16>& call, const RowTile& tile, bf16* shared, const Sums& totals,
                              const Statistics (&statistics)[2]) {
     using Keys = KeyTiles<Products, Width>;
-    constexpr int stride = ForwardTile<Products, Width>::output_stride;
+    constexpr int stride = ForwardTile<Products, Width, Stages>::output_stride;
     const Geometry shape = call.shape;
     const int rows = tile.tokens * shape.group, warp_first = tile.first + tile_rows * warp_index();
     if (warp_first >= rows) return;
@@ -43,9 +47,9 @@ LF_DEVICE void store_outputs(const ForwardCall<bf16>& call, const RowTile& tile,
     }
 }
 
-template <class Products, int Width, bool Paged>
-__global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forward_kernel(ForwardCall<bf16> call) {
-    using Tile = ForwardTile<Products, Width>;
+template <class Products, int Width, bool Paged, int Stages>
+__global__ void __launch_bounds__(ForwardTile<Products, Width, Stages>::threads, 1) forward_kernel(ForwardCall<bf16> call) {
+    using Tile = ForwardTile<Products, Width, Stages>;
     using Keys = KeyTiles<Products, Width>;
     LUFFY_DYNAMIC_SHARED(bf16, unaligned);
     const Geometry shape = call.shape;
@@ -59,9 +63,10 @@ __global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forw
     const int kv_head = static_cast<int>(blockIdx.y) / Keys::parts;
     const int first_column = static_cast<int>(blockIdx.y) % Keys::parts * Keys::columns;
 
-    bf16 *const queries = align_tiles<Products>(unaligned), *const stages = queries + Tile::query_elements;
+    bf16* const tiles = align_tiles<Products>(unaligned);
+    const auto stage_of = [&](int first) { return tiles + Tile::first_stage + first / key_block % Stages * Keys::elements; };
     const auto fetch = [&](int first) {
-        bf16* const to = stages + first / key_block % 2 * Keys::elements;
+        bf16* const to = stage_of(first);
         if constexpr (Paged) {
             const int32_t* const pages = call.page_table + tile.sequence * call.table_stride;
             Keys::template fetch<Tile::threads>(to, paged_rows(call.cache, pages, 0, kv_head, shape), first, context,
@@ -71,8 +76,8 @@ __global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forw
                                                 shape.head_dim, call.aligned);
         }
     };
-    load_tile<typename Products::Layout, Tile::rows, Width, Tile::threads>(queries, query_rows(call.qkv, tile, kv_head, shape),
-                                                                           tile.first, rows, shape.head_dim, call.aligned);
+    load_tile<typename Products::Layout, Tile::rows, Width, Tile::threads>(
+        tiles + Tile::first_query, query_rows(call.qkv, tile, kv_head, shape), tile.first, rows, shape.head_dim, call.aligned);
     fetch(0);
     Keys::template receive<0>();
 
@@ -85,17 +90,21 @@ __global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forw
     const int least = seen(group_first), most = group_first < rows ? seen(group_first + Products::rows - 1) : 0;
     const int end = seen(tile.first + Tile::rows - 1);
 
-    const typename Products::template Queries<Width, Tile::rows> query(queries);
+    const typename Products::template Queries<Width, Tile::rows> query(tiles + Tile::first_query);
     WarpSums<Keys::columns> sums, totals;
     Statistics statistics[2];
     sums.clear();
     totals.clear();
     for (int first = 0; first < end; first += key_block) {
-        Keys::template receive<0>(); // this stage has arrived, and the other has been read
-        if (first + key_block < end) fetch(first + key_block);
+        if (Stages == 1 && first > 0) {
+            __syncthreads(); // the block of keys before has been read
+            fetch(first);
+        }
+        Keys::template receive<0>(); // this stage has arrived, and what the other's place held has been read
+        if (Stages == 2 && first + key_block < end) fetch(first + key_block);
         if (first >= most) continue;
         sums.template add_block<Products, Width>(
-            query, stages + first / key_block % 2 * Keys::elements, first, first + key_block > least,
+            query, stage_of(first), first, first + key_block > least,
             [&](int r) { return seen(warp_first + lane_index() / 4 + 8 * r); }, shape.power);
         if ((first + key_block) % chunk_keys != 0 && first + key_block < most) continue;
         sums.reduce();
@@ -107,25 +116,29 @@ __global__ void __launch_bounds__(ForwardTile<Products, Width>::threads, 1) forw
         sums.clear();
     }
     __syncthreads(); // everything has been read
-    store_outputs<Products, Width>(call, kept_tile, queries, totals, statistics);
+    store_outputs<Products, Width, Stages>(call, kept_tile, tiles, totals, statistics);
 }
 
-template <class Products, int Width> void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
-    using Tile = ForwardTile<Products, Width>;
+template <class Products, int Width, int Stages>
+void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
+    using Tile = ForwardTile<Products, Width, Stages>;
     const dim3 grid(static_cast<unsigned>(tile_count(tokens, call.sequences, call.shape.group, Tile::rows)),
                     static_cast<unsigned>(call.shape.kv_heads * KeyTiles<Products, Width>::parts));
     if (call.cache == nullptr) {
-        launch(runtime, "attention.forward", forward_kernel<Products, Width, false>, grid, Tile::threads, Tile::shared_bytes,
-               call);
+        launch(runtime, "attention.forward", forward_kernel<Products, Width, false, Stages>, grid, Tile::threads,
+               Tile::shared_bytes, call);
     } else {
-        launch(runtime, "attention.prefill", forward_kernel<Products, Width, true>, grid, Tile::threads, Tile::shared_bytes,
-               call);
+        launch(runtime, "attention.prefill", forward_kernel<Products, Width, true, Stages>, grid, Tile::threads,
+               Tile::shared_bytes, call);
     }
 }
 
 template <class Products> void forward(const Runtime& runtime, const ForwardCall<bf16>& call, int64_t tokens) {
-    with_width<Products::least_width>(call.shape.head_dim,
-                                      [&](auto width) { forward<Products, decltype(width)::value>(runtime, call, tokens); });
+    with_width<Products::least_width>(call.shape.head_dim, [&](auto width) {
+        with_stages<Products, ForwardTile, decltype(width)::value>(runtime, [&](auto stages) {
+            forward<Products, decltype(width)::value, decltype(stages)::value>(runtime, call, tokens);
+        });
+    });
 }
 
 } // namespace

@@ -33,6 +33,18 @@ template <class Products, int Width> struct KeyTiles {
     }
 };
 
+// Tells the body how many stages a block has: two, or one where two do not fit into this GPU's shared memory. Which one says
+// nothing of the bits.
+template <class Products, template <class, int, int> class Tile, int Width, class Body>
+void with_stages(const Runtime& runtime, Body&& body) {
+    if constexpr (std::is_same_v<Products, MmaProducts> && Tile<Products, Width, 2>::shared_bytes > least_shared_bytes) {
+        static_assert(Tile<Products, Width, 1>::shared_bytes <= least_shared_bytes);
+        if (runtime.shared_memory_of_block < Tile<Products, Width, 2>::shared_bytes)
+            return body(std::integral_constant<int, 1>());
+    }
+    body(std::integral_constant<int, 2>());
+}
+
 // The first place in shared memory where tiles may lie.
 template <class Products> LF_DEVICE bf16* align_tiles(bf16* shared) {
     if (Products::alignment <= 16) return shared;

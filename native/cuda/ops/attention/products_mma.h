@@ -12,10 +12,12 @@ struct MmaProducts {
     static constexpr int rows = tile_rows; // that take their steps together
     static constexpr int least_width = 32;
     static constexpr int alignment = 16; // of tiles, in bytes
+    // Whether a tile of queries is in registers once Queries has been made of it.
+    template <int Width> static constexpr bool keeps_queries = Width <= 128;
 
     // A warp's queries of a tile of Rows rows. Those of 256 elements are read again for each block of keys.
-    template <int Width, int Rows> struct Queries : ChosenRows<(Width <= 128), tile_stride<Width>, Width / 16>::Type {
-        using Base = typename ChosenRows<(Width <= 128), tile_stride<Width>, Width / 16>::Type;
+    template <int Width, int Rows> struct Queries : ChosenRows<keeps_queries<Width>, tile_stride<Width>, Width / 16>::Type {
+        using Base = typename ChosenRows<keeps_queries<Width>, tile_stride<Width>, Width / 16>::Type;
         LF_DEVICE explicit Queries(const bf16* tile) : Base(tile + warp_index() * tile_rows * tile_stride<Width>) {}
     };
 

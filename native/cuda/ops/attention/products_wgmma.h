@@ -29,6 +29,7 @@ struct WgmmaProducts {
     static constexpr int rows = 64;
     static constexpr int least_width = panel_columns;
     static constexpr int alignment = group_bytes;
+    template <int Width> static constexpr bool keeps_queries = false;
 
     template <int Width, int Rows> struct Queries {
         const bf16* first; // of the warpgroup
