@@ -93,6 +93,16 @@ public enum PolicyReshape
     Cispo,
 }
 
+/// <summary>What an importance ratio is taken of.</summary>
+public enum ImportanceSamplingLevel
+{
+    /// <summary>Each token by itself.</summary>
+    Token,
+
+    /// <summary>The sampled tokens of a row together: the geometric mean of their ratios, the same for each (GSPO, arXiv 2507.18071).</summary>
+    Sequence,
+}
+
 /// <summary>What the summed token losses are divided by. Every denominator is counted over the whole mini-batch before the first backward.</summary>
 public enum LossNormalizer
 {

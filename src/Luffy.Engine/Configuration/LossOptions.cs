@@ -58,10 +58,16 @@ public sealed record LossOptions
     [Bounds(Minimum = 0, AboveMinimum = true)]
     public double OnPolicyLogpWeight { get; init; } = 1;
 
+    /// <summary>
+    /// What the ratio of sampled tokens is taken of. sequence is GSPO (arXiv 2507.18071), whose ratios are so near 1 that its epsilon is 3e-4 and its
+    /// epsilon_high 4e-4; its objective has loss_normalizer sequences. From a step's second update on, it takes a forward pass more.
+    /// </summary>
+    public ImportanceSamplingLevel ImportanceSamplingLevel { get; init; }
+
     /// <summary>Clip the ratio of on-policy tokens: false for luffy (as published), true for grpo, unless given.</summary>
     public bool Clip { get; init; }
 
-    /// <summary>ε: the ratio is clipped below 1 − ε.</summary>
+    /// <summary>ε: the ratio is clipped below 1 − ε, by clip and by on_policy_reshape cispo.</summary>
     [Bounds(Minimum = 0, AboveMinimum = true, Maximum = 1)]
     public double Epsilon { get; init; } = 0.2;
 
@@ -123,6 +129,16 @@ public sealed record LossOptions
         EntropyCoefficient = (float)entropyCoefficient,
         KlCoefficient = (float)Beta,
         KlEstimator = KlEstimator,
+    };
+
+    /// <summary>The settings of imitation steps as the kernel takes them: temperature 1, and no bonus or penalty.</summary>
+    /// <param name="reshape">sft_reshape; its parameters are those of off_policy_reshape.</param>
+    public PolicyLossOptions ToImitationOptions(PolicyReshape reshape) => new()
+    {
+        OffPolicyShaping = ShapingOf(reshape),
+        OffPolicyGamma = (float)OffPolicyGamma,
+        OffPolicyExponent = (float)OffPolicyExponent,
+        OffPolicyLogProbWeight = (float)OffPolicyLogpWeight,
     };
 
     /// <summary>The normaliser that TRL's name stands for.</summary>

@@ -117,6 +117,8 @@ public sealed record TrainingConfiguration
 
     private void ValidateOptimizer()
     {
+        ValidateImitation();
+        ValidateRatios();
         if (Optimizer.MiniBatches > Rollout.PromptsPerStep)
             throw LuffyException.Usage($"mini_batches ({Optimizer.MiniBatches}) must not be larger than prompts_per_step ({Rollout.PromptsPerStep}): each needs a prompt.");
         if (Method == TrainingMethod.Sft && Optimizer.MaxRolloutTokens is not null)
@@ -129,5 +131,27 @@ public sealed record TrainingConfiguration
                 ? $"sft_steps ({Optimizer.SftSteps}) must be less than max_steps ({Optimizer.MaxSteps}), which counts them too."
                 : "sft_steps is only for method: sft_then_rl.");
         }
+    }
+
+    private void ValidateImitation()
+    {
+        if (Optimizer.SftReshape == PolicyReshape.Logp) return;
+        string reshape = ConfigurationKey.SnakeCase(Optimizer.SftReshape.ToString());
+        if (Optimizer.SftReshape is PolicyReshape.Cispo or PolicyReshape.RlPlus)
+            throw LuffyException.Usage($"sft_reshape {reshape} compares with an old policy, and imitation has none; use it in reinforcement learning.");
+        if (ImitationSteps == 0 && Guidance.ImitateFailedEvery is null)
+            throw LuffyException.Usage($"sft_reshape {reshape} is for imitation, and method {ConfigurationKey.SnakeCase(Method.ToString())} has none; use off_policy_reshape.");
+    }
+
+    // Settings that speak of importance ratios need some that are not 1.
+    private void ValidateRatios()
+    {
+        bool sequence = Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence;
+        if (!sequence && Loss.OnPolicyReshape != PolicyReshape.Cispo) return;
+        string key = sequence ? "importance_sampling_level sequence" : "on_policy_reshape cispo";
+        if (Optimizer.MiniBatches * Optimizer.NumIterations == 1)
+            throw LuffyException.Usage($"{key} changes nothing where a step makes one update, because every importance ratio is 1 then; raise mini_batches or num_iterations.");
+        if (sequence && Model.Fast)
+            throw LuffyException.Usage("importance_sampling_level sequence needs log-probs that are the same in any batch, which fast does not give; set fast to false.");
     }
 }

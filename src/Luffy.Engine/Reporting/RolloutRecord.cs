@@ -36,6 +36,6 @@ public sealed record RolloutRecord
     /// <summary>The advantage within the group.</summary>
     public required double Advantage { get; init; }
 
-    /// <summary>Log-probs of the completion's ids when they were sampled; null for demonstrations.</summary>
+    /// <summary>Log-probs of the completion's ids when they were sampled; null for demonstrations, unless rl_plus scored them.</summary>
     public IReadOnlyList<float>? OldLogprobs { get; init; }
 }

@@ -45,8 +45,11 @@ public static class BatchReplay
         });
         using DeviceBuffer arena = backend.Allocate("activations", plan.Bytes);
         var statistics = new PolicyStatistics();
-        new PolicyUpdater(backend, model.Model, plan, arena).Accumulate(model.Parameters, rows,
-            LossWeights.Of(rows, config.Loss.LossNormalizer, config.MaxCompletionLength), config.Loss.ToKernelOptions(config.Temperature, config.Loss.EntropyCoef), statistics);
+        IReadOnlyList<TrainingRow> learnt = config.Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence
+            ? SequenceRatio.Apply(rows, new SequenceScorer(backend, model.Model, plan, arena), model.Parameters, (float)config.Temperature)
+            : rows;
+        new PolicyUpdater(backend, model.Model, plan, arena).Accumulate(model.Parameters, learnt,
+            LossWeights.Of(learnt, config.Loss.LossNormalizer, config.MaxCompletionLength), config.Loss.ToKernelOptions(config.Temperature, config.Loss.EntropyCoef), statistics);
 
         double squares = 0;
         foreach (Parameter p in model.Parameters.Layout.All)

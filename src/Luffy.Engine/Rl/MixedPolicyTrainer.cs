@@ -23,11 +23,11 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     // How much the adaptive entropy bonus changes in a step, as in Skywork-OR1 (arXiv 2505.22312).
     private const double EntropyCoefficientStep = 0.0001;
 
-    /// <summary>The objective of imitation: −ln π(token), with advantage 1.</summary>
-    public static readonly PolicyLossOptions Imitation = new() { OffPolicyShaping = PolicyShaping.LogProb };
-
     /// <summary>What the loss of imitation is divided by.</summary>
     public const LossNormalizer ImitationNormalizer = LossNormalizer.Tokens;
+
+    // Of demonstrations with advantage 1.
+    private readonly PolicyLossOptions _imitation = config.Loss.ToImitationOptions(config.Optimizer.SftReshape);
 
     private readonly FailedPromptBuffer? _failures = config.Guidance.ImitateFailedEvery is { } batch ? new FailedPromptBuffer(batch) : null;
     private readonly ParkedMoments? _imitationMoments = config.Guidance.ImitateFailedEvery is null ? null : new ParkedMoments(model.Parameters, optimizer);
@@ -79,7 +79,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         double update = watch.Elapsed.TotalSeconds;
         var log = new UpdateLog();
         long trained = imitation
-            ? UpdateOnce(groups, Imitation, ImitationNormalizer, rate, log)
+            ? UpdateOnce(groups, _imitation, ImitationNormalizer, rate, log)
             : UpdateAll(groups, rate, log);
         if (!imitation && _failures is not null) trained += ImitateFailures(_failures, sampledGroups, metrics);
         double end = watch.Elapsed.TotalSeconds;
@@ -123,6 +123,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         Dictionary<GroupRow, float[]>? referenceLogProbs = reference is null ? null : ReferenceLogProbs(groups, reference);
         long tokens = 0;
         int parts = Math.Min(config.Optimizer.MiniBatches, groups.Count);
+        if (config.Loss.OffPolicyReshape == PolicyReshape.RlPlus && parts * config.Optimizer.NumIterations > 1) ScoreDemonstrations(groups);
         for (int iteration = 0; iteration < config.Optimizer.NumIterations; iteration++)
         {
             for (int part = 0; part < parts; part++)
@@ -148,7 +149,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             if (prompts == 0) _imitationMoments!.Exchange();
             IReadOnlyList<RolloutGroup> groups = collector.Demonstrations([.. ids.Select(FindPrompt)]);
             foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
-            tokens += UpdateOnce(groups, Imitation, ImitationNormalizer, rate, log);
+            tokens += UpdateOnce(groups, _imitation, ImitationNormalizer, rate, log);
             prompts += ids.Count;
         }
 
@@ -173,7 +174,11 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         if (chosen.Length == 0) return 0;
 
         var statistics = new PolicyStatistics();
-        PolicyStepResult result = _update.Run([.. chosen.Select(i => rows[i].Row)], [.. chosen.Select(i => weights[i])], options, rate, statistics);
+        IReadOnlyList<TrainingRow> learnt = [.. chosen.Select(i => rows[i].Row)];
+        // Before a step's first update every ratio is 1.
+        if (config.Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence && log.Entries.Count > 0)
+            learnt = SequenceRatio.Apply(learnt, scorer, model.Parameters, options.Temperature);
+        PolicyStepResult result = _update.Run(learnt, [.. chosen.Select(i => weights[i])], options, rate, statistics);
         log.Add(statistics, result.Update, result.OffPolicyNorm);
         return chosen.Sum(i => (long)rows[i].Row.InputTokens);
     }
@@ -194,6 +199,14 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         GroupRow[] rows = [.. groups.SelectMany(g => g.Rows).Where(r => r.LogProbs is not null)];
         IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
         for (int i = 0; i < rows.Length; i++) rows[i].LogProbs = current[i];
+    }
+
+    // The old policy's log-probs of demonstrations, which RL-PLUS weighs them by, while they are still those of the policy.
+    private void ScoreDemonstrations(IReadOnlyList<RolloutGroup> groups)
+    {
+        GroupRow[] rows = [.. groups.Where(g => g.HasSignal).SelectMany(g => g.Rows).Where(r => r.OffPolicyTokens > 0)];
+        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        for (int i = 0; i < rows.Length; i++) rows[i].LogProbs = [.. current[i].Take(rows[i].OffPolicyTokens), .. rows[i].LogProbs?.Skip(rows[i].OffPolicyTokens) ?? []];
     }
 
     private Dictionary<GroupRow, float[]> ReferenceLogProbs(IReadOnlyList<RolloutGroup> groups, ParameterSet parameters)

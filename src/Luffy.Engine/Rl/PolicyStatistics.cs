@@ -29,6 +29,9 @@ public sealed class PolicyStatistics
         public long AboveUpperBound { get; internal set; }
         public long BelowLowerBound { get; internal set; }
 
+        /// <summary>Tokens with any of these bounds active: of sampled ones PPO's clip, or CISPO's bounds.</summary>
+        public long Bounded => Clipped + AboveUpperBound + BelowLowerBound;
+
         /// <summary>Tokens whose probability exceeded max_probability.</summary>
         public long Dropped { get; internal set; }
 

@@ -15,7 +15,10 @@ public sealed class GroupRow
     /// <summary>Leading response tokens from a demonstration: all, the given prefix, or none.</summary>
     public required int OffPolicyTokens { get; init; }
 
-    /// <summary>ln π of each response token when it was sampled, NaN for given ones; null for a demonstration.</summary>
+    /// <summary>
+    /// ln π of each response token when it was sampled, NaN for given ones; null for a demonstration. Where rl_plus makes several updates of a step, given
+    /// ones have that of the policy before the first.
+    /// </summary>
     public float[]? LogProbs { get; set; }
 
     /// <summary>True where the longest completion allowed cut it off.</summary>

@@ -73,7 +73,7 @@ internal static class StepReport
         Actor(m, log.First, Mean(log, e => e.Result.GradientNorm));
         m["loss"] = Mean(log, e => e.Statistics.Loss);
         m["actor/pg_loss"] = Mean(log, e => e.Statistics.PolicyLoss);
-        m["actor/pg_clipfrac"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.Clipped));
+        m["actor/pg_clipfrac"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.Bounded));
         m["clip_ratio/region_mean"] = m["actor/pg_clipfrac"];
         m["actor/ppo_kl"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.OldMinusNew));
         // The norm of the demonstrations' gradient over that of the whole; the two parts need not point the same way, so it can exceed 1.
@@ -92,7 +92,7 @@ internal static class StepReport
         m["actor/pg_loss"] = statistics.PolicyLoss;
         m["actor/on_pg_loss"] = on.Mean(on.PolicyLoss);
         m["actor/off_pg_loss"] = off.Mean(off.PolicyLoss);
-        m["actor/pg_clipfrac"] = on.Mean(on.Clipped);
+        m["actor/pg_clipfrac"] = on.Mean(on.Bounded);
         m["actor/ppo_kl"] = on.Mean(on.OldMinusNew);
         m["actor/on_policy_prob"] = on.Mean(on.Probability);
         m["actor/off_policy_prob"] = off.Mean(off.Probability);

@@ -18,10 +18,12 @@ public sealed record TrainingRow
     /// <summary>One advantage for all tokens of the row.</summary>
     public float Advantage { get; init; }
 
-    /// <summary>ln π_old of each response token at the training temperature; null or NaN means the current one, ratio exactly 1.</summary>
+    /// <summary>
+    /// ln π_old of each response token at the training temperature, read for sampled ones and by rl_plus; null or NaN means the current one, ratio exactly 1.
+    /// </summary>
     public float[]? OldLogProbs { get; init; }
 
-    /// <summary>ln q of the teacher for each response token, where recorded; NaN elsewhere.</summary>
+    /// <summary>ln q of the policy that wrote it for each response token, where recorded; NaN elsewhere.</summary>
     public float[]? BehaviorLogProbs { get; init; }
 
     /// <summary>ln π_ref of each response token; needed by the KL term.</summary>

@@ -46,12 +46,13 @@ public sealed class FailedPromptBufferTests
         double[][] probabilities = [[0.5, 0.25, 0.8], [0.9, 0.6], [0.3, 0.3, 0.3, 0.3], [0.01, 0.1, 0.5, 0.95]];
         TrainingRow[] rows = [.. probabilities.Select(p => new TrainingRow { Ids = new int[1 + p.Length], PromptLength = 1, OffPolicyTokens = p.Length, Advantage = 1 })];
         float[] weights = LossWeights.Of(rows, MixedPolicyTrainer.ImitationNormalizer, 128);
+        PolicyLossOptions imitation = new LossOptions().ToImitationOptions(PolicyReshape.Logp);
         double loss = 0;
         for (int r = 0; r < rows.Length; r++)
         {
             foreach (double p in probabilities[r])
             {
-                TokenObjective token = PolicyObjective.Evaluate(Math.Log(p), double.NaN, rows[r].Advantage, offPolicy: true, double.NaN, MixedPolicyTrainer.Imitation);
+                TokenObjective token = PolicyObjective.Evaluate(Math.Log(p), double.NaN, rows[r].Advantage, offPolicy: true, double.NaN, imitation);
                 loss += weights[r] * token.Loss;
                 Assert.That(weights[r] * token.Gradient, Is.EqualTo(-0.0769231).Within(1e-7));
             }
