@@ -22,6 +22,7 @@ internal static class CommandLine
         var root = new RootCommand("Luffy post-trains language models with LUFFY: reinforcement learning with off-policy guidance.")
         {
             TrainCommand.Create(streams),
+            CompareCommand.Create(streams),
             PretrainCommand.Create(streams),
             EvalCommand.Create(streams),
             GenerateCommand.Create(streams),

@@ -9,9 +9,11 @@ internal static class Interruption
     /// <param name="streams">Where the signal is answered.</param>
     /// <param name="answer">What is said then.</param>
     /// <param name="work">The work; it ends with <see cref="OperationCanceledException"/> when it was stopped.</param>
-    public static int Run(Streams streams, string answer, Action<CancellationToken> work)
+    /// <param name="withInput">Stop when standard input ends, and leave signals to whoever holds its other end.</param>
+    public static int Run(Streams streams, string answer, Action<CancellationToken> work, bool withInput = false)
     {
         using var source = new CancellationTokenSource();
+        if (withInput) _ = StopAtEndOfInputAsync(streams.In, source);
         using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop);
         try
@@ -27,11 +29,25 @@ internal static class Interruption
 
         void Stop(PosixSignalContext context)
         {
+            if (withInput)
+            {
+                context.Cancel = true;
+                return;
+            }
             if (source.IsCancellationRequested)
                 Environment.Exit(CommandLine.Interrupted);
             context.Cancel = true;
             streams.Error.WriteLine($"luffy: {answer}; once more to stop at once");
             source.Cancel();
         }
+    }
+
+    private static async Task StopAtEndOfInputAsync(Stream input, CancellationTokenSource source)
+    {
+        var ignored = new byte[256];
+        while (await input.ReadAsync(ignored) > 0)
+        {
+        }
+        await source.CancelAsync();
     }
 }

@@ -14,9 +14,10 @@ internal static class TrainCommand
         var output = new Option<string?>("--output") { Description = "The run directory; without it the first free one of runs/METHOD, runs/METHOD-2, …", HelpName = "DIR" };
         var resume = new Option<bool>("--resume") { Description = "Go on with the run in --output, or with the newest one" };
         var dryRun = new Option<bool>("--dry-run") { Description = "Print the whole configuration and stop" };
+        var stopWithInput = new Option<bool>("--stop-with-input") { Description = "Stop, with the state saved, when standard input ends, and leave Ctrl-C to the program that started this one" };
         var command = new Command("train", "Trains a model with LUFFY, GRPO, SFT, or SFT and then reinforcement learning")
         {
-            config, CommonOptions.Set, output, resume, dryRun, CommonOptions.Seed, CommonOptions.Json,
+            config, CommonOptions.Set, output, resume, dryRun, stopWithInput, CommonOptions.Seed, CommonOptions.Json,
         };
         CommonOptions.AddEngine(command);
         command.SetAction(parsed =>
@@ -39,7 +40,7 @@ internal static class TrainCommand
                 RunSummary summary = job.Execute(CommonOptions.Console(parsed, json ? null : streams.Out), cancellation);
                 if (json)
                     streams.Out.Write(summary.ToJson());
-            });
+            }, parsed.GetValue(stopWithInput));
         });
         return command;
     }
