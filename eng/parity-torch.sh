@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Holds `luffy score` and `luffy replay` against PyTorch on random Qwen2 and Llama checkpoints, for every shaping. In f32 log-probs are within
+# Holds `luffy score` and `luffy replay` against PyTorch on random Qwen2 and Llama checkpoints, for every shaping and ratio. In f32 log-probs are within
 # 1e-5 in the mean and 1e-4 at most, and every tensor's gradient within 1e-4 relative; in bf16 within what such roundings make of them
 # (tests/oracles/parity.py). Needs a Python with torch; takes a minute or two.
 # Usage: eng/parity-torch.sh [--self | --bf16] [LUFFY_OPTION…]      options such as --backend cpu go to every luffy command

@@ -152,21 +152,46 @@ def next_token_logprobs(parameters, config, ids):
 
 # ---------------------------------------------------------------- objective
 
-def shape_off(p, logp, s):
+def with_gradient(value, slope, logp):
+    """The value, with a derivative by logp that is a constant: how the methods below are published."""
+    slope = slope.detach()
+    return value.detach() + slope * logp - (slope * logp).detach()
+
+
+def shape_off(p, logp, s, gamma, old=None):
+    """The shaping of p, or of what else x = e^logp is; `old` for rl_plus alone, None: the current log-probs."""
+    def trust_region():
+        return with_gradient(torch.where(p < gamma, p / gamma, 1 + (p / gamma).log()), (p / gamma).clamp(max=1), logp)
+
+    def rl_plus():
+        p_old, rest, e = (logp if old is None else old).exp().detach(), 1 - p, s["off_policy_exponent"]
+        mixture = p_old + (p_old + s["off_policy_uniform"]) / 2
+        return with_gradient(2 / mixture * (1 - rest ** (e + 1)) / (e + 1), 2 * p / mixture * rest ** e, logp)
+
     return {
+        "trust_region": trust_region,
+        "p_one_minus_p": lambda: with_gradient(p - p * p / 2, p * (1 - p), logp),
+        "rl_plus": rl_plus,
         "none": lambda: p,
-        "p_div_p_gamma": lambda: p / (p + s["off_policy_gamma"]),
+        "p_div_p_gamma": lambda: p / (p + gamma),
         "sqrt": lambda: p.sqrt(),
         "pow": lambda: p ** s["off_policy_exponent"],
         "logp": lambda: s["off_policy_logp_weight"] * logp,
         "p_logp": lambda: p + s["off_policy_logp_weight"] * logp,
-    }[s["off_policy_reshape"]]()
+    }[s["reshape"]]()
 
 
 def shape_on(logp, old, s):
     ratio, gamma = (logp - old).exp(), s["on_policy_gamma"]
     p, p_old = logp.exp(), old.exp()
+    low, high = 1 - s["epsilon"], 1 + s["epsilon_high"]
+
+    def cispo():
+        bound = ratio.clamp(low, high)
+        return with_gradient(bound * (1 + (ratio / bound).log()), bound, logp)
+
     return {
+        "cispo": cispo,
         "none": lambda: ratio,
         "p_div_p_gamma": lambda: (p / (p + gamma)) / (p_old / (p_old + gamma)),
         "sqrt": lambda: ratio.sqrt(),
@@ -181,7 +206,11 @@ def policy_term(logp, advantage, off, s, old=None, behavior=None):
     code = torch.zeros_like(logp)
     if off:
         p = logp.exp()
-        weight = shape_off(p, logp, s) if behavior is None else p / (behavior.exp() + 1e-6)
+        if behavior is None:
+            weight = shape_off(p, logp, {**s, "reshape": s["off_policy_reshape"]}, s["off_policy_gamma"], old)
+        else:
+            x = p / (behavior.exp() + 1e-6)
+            weight = shape_off(x, x.log(), {**s, "reshape": s.get("behavior_reshape", "none")}, s.get("behavior_gamma", 0.1))
         if s["off_policy_clip_high"] is not None:
             code = torch.where(weight > s["off_policy_clip_high"], 2.0, code)
             weight = weight.clamp(max=s["off_policy_clip_high"])
@@ -190,7 +219,11 @@ def policy_term(logp, advantage, off, s, old=None, behavior=None):
             weight = weight.clamp(min=s["off_policy_clip_low"])
         loss = -advantage * weight
     else:
-        weight = shape_on(logp, logp.detach() if old is None else old, s)
+        old = logp.detach() if old is None else old
+        if s.get("importance_sampling_level") == "sequence":
+            # GSPO-token: the value is the geometric mean of the ratios, the derivative that of each token's own.
+            old = logp.detach() - (logp - old).mean().detach()
+        weight = shape_on(logp, old, s)
         loss = -advantage * weight
         if s["clip"]:
             clipped = -advantage * weight.clamp(1 - s["epsilon"], 1 + s["epsilon_high"])

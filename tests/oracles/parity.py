@@ -35,13 +35,18 @@ MODELS = {
 # Every key is given each time: the comparison does not lean on anybody's defaults.
 PLAIN = {"off_policy_reshape": "p_div_p_gamma", "off_policy_gamma": 0.1, "off_policy_exponent": 0.5, "off_policy_logp_weight": 1.0,
          "on_policy_reshape": "none", "clip": False, "epsilon": 0.2, "epsilon_high": 0.2, "entropy_coef": 0.0, "loss_normalizer": "tokens",
-         "max_completion_length": 64, "temperature": 1.0, "beta": 0.0, "kl_estimator": "k3"}
+         "max_completion_length": 64, "temperature": 1.0, "beta": 0.0, "kl_estimator": "k3", "off_policy_uniform": 1.0, "behavior_reshape": "none",
+         "behavior_gamma": 0.1, "importance_sampling_level": "token"}
 SETTINGS = {
     "gamma_0.1": {}, "gamma_0.3": {"off_policy_gamma": 0.3}, "none": {"off_policy_reshape": "none"}, "sqrt": {"off_policy_reshape": "sqrt"},
     "pow_0.7": {"off_policy_reshape": "pow", "off_policy_exponent": 0.7}, "logp": {"off_policy_reshape": "logp"},
     "p_logp_0.3": {"off_policy_reshape": "p_logp", "off_policy_logp_weight": 0.3},
     "on_gamma": {"on_policy_reshape": "p_div_p_gamma"}, "on_sqrt": {"on_policy_reshape": "sqrt"}, "on_pow": {"on_policy_reshape": "pow"},
     "on_logp": {"on_policy_reshape": "logp"}, "on_p_logp": {"on_policy_reshape": "p_logp"},
+    "trust_region": {"off_policy_reshape": "trust_region"}, "p_one_minus_p": {"off_policy_reshape": "p_one_minus_p"},
+    "rl_plus": {"off_policy_reshape": "rl_plus"}, "rl_plus_u0.01": {"off_policy_reshape": "rl_plus", "off_policy_uniform": 0.01, "off_policy_exponent": 2.0},
+    "exgrpo": {"behavior_reshape": "p_div_p_gamma"}, "cispo": {"on_policy_reshape": "cispo", "epsilon": 0.1, "epsilon_high": 0.15},
+    "gspo": {"importance_sampling_level": "sequence", "clip": True, "epsilon": 0.01, "epsilon_high": 0.02, "loss_normalizer": "sequences"},
     "clip": {"clip": True, "epsilon": 0.1, "epsilon_high": 0.15}, "entropy": {"entropy_coef": 0.01}, "temperature": {"temperature": 0.7},
     "kl_k1": {"beta": 0.05, "kl_estimator": "k1"}, "kl_k2": {"beta": 0.05, "kl_estimator": "k2"}, "kl_k3": {"beta": 0.05, "kl_estimator": "k3"},
     "max_length": {"loss_normalizer": "max_length"}, "sequences": {"loss_normalizer": "sequences"}, "sum": {"loss_normalizer": "sum"},
@@ -73,7 +78,8 @@ def make(folder):
         rows = []
         double = {k: v.double() for k, v in parameters.items()}
         for i, (prompt, response, source, advantage) in enumerate([(9, 40, "on", 0.5), (9, 21, "on", -0.5), (9, 33, "off", 0.5), (1, 1, "on", 0.875),
-                                                                   (30, 50, "on", -0.125), (30, 64, "off", 0.875), (5, 12, "on", -0.25)]):
+                                                                   (30, 50, "on", -0.125), (30, 64, "off", 0.875), (5, 12, "on", -0.25),
+                                                                   (7, 30, "off", 0.5)]):
             ids = pick(prompt + response)
             with torch.no_grad():
                 # Demonstrations and samples hold likely tokens too: every other one is the model's favourite.
@@ -84,6 +90,10 @@ def make(folder):
             row = {"ids": ids, "prompt_length": prompt, "source": source, "advantage": advantage}
             if source == "on" and i != 4:
                 row["old_logprobs"] = (current + 0.15 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
+            if i == 5:
+                row["old_logprobs"] = (current + 0.3 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
+            if i == 7:
+                row["behavior_logprobs"] = (current + 0.5 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
             row["reference_logprobs"] = (current + 0.3 * torch.randn(response, generator=generator)).clamp(max=-1e-4).float().tolist()
             rows.append(row)
         oracle.write_jsonl(os.path.join(path, "batch.jsonl"), rows)
