@@ -18,6 +18,14 @@ internal static partial class AnswerText
         ("\\cdot", "*"), ("\\times", "*"), ("×", "*"),
     ];
 
+    /// <summary>The plain form without a name before it: of <c>x = 5</c>, 5.</summary>
+    public static string Value(string answer)
+    {
+        string result = Simplify(answer);
+        var assignment = Assignment().Match(result);
+        return assignment.Success ? result[assignment.Length..].Trim() : result;
+    }
+
     /// <summary>The answer in its plain form.</summary>
     public static string Simplify(string answer)
     {
@@ -27,8 +35,6 @@ internal static partial class AnswerText
         string result = Wrapper().Replace(text.ToString(), " $1").Replace("\\mbox", "", StringComparison.Ordinal);
         result = Spaces().Replace(result, " ").Trim();
         while (result.Length > 1 && result[^1] is '.' or ',' or ';' or ':') result = result[..^1].TrimEnd();
-        var assignment = Assignment().Match(result);
-        if (assignment.Success) result = result[assignment.Length..].Trim();
         // Parentheses around all of a single value say nothing; a comma makes them a pair or an interval.
         return result is ['(', .. var inner, ')'] && inner.AsSpan().IndexOfAny("(),") < 0 ? inner.Trim() : result;
     }

@@ -17,8 +17,8 @@ public sealed class MathReward : IReward
         ArgumentNullException.ThrowIfNull(example);
         if (AnswerExtraction.AfterThought(completion) is not { } rest) return new RewardResult(0, null, "no </think>");
         if (AnswerExtraction.LastBoxed(rest) is not { Length: > 0 } answer) return new RewardResult(0, null, "no \\boxed{} after </think>");
-        return MathVerifier.ExtractGold(example.Answer) is { } gold
-            ? new RewardResult(MathVerifier.AreEqual(gold, answer) ? 1 : 0, answer)
-            : new RewardResult(0, answer, "no gold answer");
+        if (MathVerifier.ExtractGold(example.Answer) is not { } gold) return new RewardResult(0, answer, "no gold answer");
+        var grade = MathVerifier.Compare(gold, answer);
+        return new RewardResult(grade.Correct ? 1 : 0, answer, grade.Reason);
     }
 }

@@ -1,8 +1,11 @@
+using System.Text;
+using Luffy.Engine.Rewards.Math;
+
 namespace Luffy.Engine.Rewards;
 
 /// <summary>
-/// Decides whether a completion's final answer is the gold one: numbers exactly, as rationals; multiple-choice letters; anything else
-/// as text without its spacing. Pure, bounded in time whatever the text, and never throws.
+/// Decides whether a completion's final answer is the gold one: multiple-choice letters, text without its spacing, and everything that
+/// mathematics writes in LaTeX by what it says. Pure, bounded in steps whatever the text, and never throws.
 /// </summary>
 public static class MathVerifier
 {
@@ -11,7 +14,10 @@ public static class MathVerifier
 
     /// <summary>Grades an answer that is either a whole completion or the bare answer.</summary>
     /// <param name="gold">A number, LaTeX or a letter; <c>\boxed{}</c> around it and GSM8K's <c>####</c> before it are understood.</param>
-    /// <param name="answer">After the first <c>&lt;/think&gt;</c>, where there is one, the last <c>\boxed{}</c> counts, and without any the whole text.</param>
+    /// <param name="answer">
+    /// After the first <c>&lt;/think&gt;</c>, where there is one, the last <c>\boxed{}</c> counts; without any, what prose announces as its
+    /// answer or its last formula, else the whole text.
+    /// </param>
     public static VerifyRecord Verify(string gold, string answer)
     {
         string? wanted = ExtractGold(gold), found = ExtractAnswer(answer);
@@ -33,45 +39,44 @@ public static class MathVerifier
         string? rest = AnswerExtraction.AfterThought(answer);
         if (rest is null && answer.TrimStart().StartsWith("<think>", StringComparison.Ordinal)) return null;
         rest ??= answer;
-        return NullIfEmpty(rest.Contains("\\boxed", StringComparison.Ordinal) ? AnswerExtraction.LastBoxed(rest) ?? "" : rest.Trim());
+        return NullIfEmpty(rest.Contains("\\boxed", StringComparison.Ordinal) ? AnswerExtraction.LastBoxed(rest) ?? "" : AnswerExtraction.Stated(rest));
     }
 
-    /// <summary>Whether two extracted answers are the same: as numbers where both are, as letters where the gold is one, else as text.</summary>
-    public static bool AreEqual(string gold, string answer)
+    /// <summary>Whether two extracted answers are the same; see <see cref="Compare"/>.</summary>
+    public static bool AreEqual(string gold, string answer) => Compare(gold, answer).Correct;
+
+    /// <summary>
+    /// Whether two extracted answers are the same: as letters where the gold is one, as text, else by what they say. Where they are not
+    /// because one is beyond a bound or cannot be read, the reason is told.
+    /// </summary>
+    public static AnswerGrade Compare(string gold, string answer)
     {
         ArgumentNullException.ThrowIfNull(gold);
         ArgumentNullException.ThrowIfNull(answer);
-        if (gold.Length > AnswerText.Longest || answer.Length > AnswerText.Longest) return false;
-        (gold, answer) = (AnswerText.Simplify(gold), AnswerText.Simplify(answer));
-        if (gold.Length == 0 || answer.Length == 0) return false;
-
-        var goldNumber = NumberReader.Read(gold);
-        var answerNumber = NumberReader.Read(answer);
-        if (goldNumber is { } a && answerNumber is { } b) return SameNumber(a, b);
-        if (goldNumber is not null || answerNumber is not null) return false;
-        if (gold.Length <= 3 && ChoiceLetter.Read(gold, lowerCase: false) is { } letter) return letter == ChoiceLetter.Read(answer, lowerCase: true);
-        return SameText(gold, answer);
+        if (gold.Length > AnswerText.Longest || answer.Length > AnswerText.Longest) return new(false, $"an answer is longer than {AnswerText.Longest} characters");
+        string goldText = AnswerText.Simplify(gold), answerText = AnswerText.Simplify(answer);
+        if (goldText.Length == 0 || answerText.Length == 0) return new(false, "an answer is empty");
+        if (goldText.Length <= 3 && ChoiceLetter.Read(goldText, lowerCase: false) is { } letter)
+            return new(letter == ChoiceLetter.Read(AnswerText.Value(answer), lowerCase: true));
+        if (SameText(goldText, answerText)) return new(true);
+        return SymbolicVerifier.Compare(gold, answer);
     }
-
-    private static bool SameNumber(NumberReader.Reading gold, NumberReader.Reading answer)
-    {
-        // A unit on one side only is trimmed; two different ones disagree.
-        if (gold.Unit.Length > 0 && answer.Unit.Length > 0 && gold.Unit != answer.Unit) return false;
-        if (gold.Value.Equals(answer.Value)) return true;
-        if (gold.Percent == answer.Percent) return false;
-        // One side writes 50%, the other 0.5.
-        return (gold.Percent ? Hundredth(gold.Value) : gold.Value).Equals(answer.Percent ? Hundredth(answer.Value) : answer.Value);
-    }
-
-    private static Rational Hundredth(Rational value) => new(value.Numerator, value.Denominator * 100);
 
     private static bool SameText(string gold, string answer)
     {
-        static string Bare(string text) => string.Concat(text.Where(c => c != ' '));
-        (gold, answer) = (Bare(gold), Bare(answer));
+        (gold, answer) = (WithoutSpaces(gold), WithoutSpaces(answer));
         // Words may differ in case (Yes, yes); the letters of formulas may not.
         bool words = gold.Length > 1 && gold.All(char.IsLetter);
         return string.Equals(gold, answer, words ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+    }
+
+    // A space between digits keeps two numbers apart.
+    private static string WithoutSpaces(string text)
+    {
+        var bare = new StringBuilder(text.Length);
+        for (int i = 0; i < text.Length; i++)
+            if (text[i] != ' ' || (bare.Length > 0 && char.IsAsciiDigit(bare[^1]) && i + 1 < text.Length && char.IsAsciiDigit(text[i + 1]))) bare.Append(text[i]);
+        return bare.ToString();
     }
 
     private static string? NullIfEmpty(string text) => text.Length == 0 ? null : text;

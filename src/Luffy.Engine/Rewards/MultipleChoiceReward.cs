@@ -19,5 +19,5 @@ public sealed class MultipleChoiceReward : IReward
     }
 
     private static char? Letter(string? text) =>
-        text is null || text.Length > AnswerText.Longest ? null : ChoiceLetter.Read(AnswerText.Simplify(text), lowerCase: true);
+        text is null || text.Length > AnswerText.Longest ? null : ChoiceLetter.Read(AnswerText.Value(text), lowerCase: true);
 }
