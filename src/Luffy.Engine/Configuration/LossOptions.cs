@@ -59,8 +59,8 @@ public sealed record LossOptions
     public double OnPolicyLogpWeight { get; init; } = 1;
 
     /// <summary>
-    /// What the ratio of sampled tokens is taken of. sequence is GSPO (arXiv 2507.18071), whose ratios are so near 1 that its epsilon is 3e-4 and its
-    /// epsilon_high 4e-4; its objective has loss_normalizer sequences. From a step's second update on, it takes a forward pass more.
+    /// What the ratio of sampled tokens is taken of. sequence is GSPO (arXiv 2507.18071), whose ratios are so near 1 that the paper has 3e-4 and 4e-4
+    /// for epsilon and epsilon_high; its objective has loss_normalizer sequences. From a step's second update on, it takes a forward pass more.
     /// </summary>
     public ImportanceSamplingLevel ImportanceSamplingLevel { get; init; }
 

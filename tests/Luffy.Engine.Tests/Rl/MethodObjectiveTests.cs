@@ -42,8 +42,8 @@ public sealed class MethodObjectiveTests
         double[][] tokens = [.. expected.Select((g, i) => Enumerable.Repeat(g, Probability[i].Length).ToArray())];
         AssertGradients(config, config.Loss.ToKernelOptions(1, 0), rows, tokens, 1);
 
-        // As published, the bounds are so narrow that the first and the third are clipped too where A pushes them further out: the first is beyond 1 + 4e-4 with
-        // A < 0 and keeps its gradient, the third is below 1 − 3e-4 with A < 0 and loses it.
+        // The recipe's bounds are narrower than any of these ratios: the first is above with A < 0 and keeps its gradient, the third is below with A < 0 and
+        // loses it.
         config = Load("gspo");
         tokens[2] = [0, 0, 0, 0];
         AssertGradients(config, config.Loss.ToKernelOptions(1, 0), rows, tokens, 1);
