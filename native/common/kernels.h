@@ -65,14 +65,16 @@ struct PolicyArguments {
 struct AdamWCoefficients {
     float learning_rate, beta1, one_minus_beta1, beta2, one_minus_beta2, epsilon, weight_decay, gradient_scale;
     float first_correction, second_correction; // 1/(1 − βᵗ)
+    int64_t step;                              // with the key: counter of the random bits that bf16 moments are rounded by
+    uint64_t rounding_key;
 };
 
 struct AdamWArguments {
     void* weights;       // [rows, columns]
     bool packed;         // weights are the packed form of linear_pack
     int16_t* remainders; // null where the weights are f32
-    float* m;
-    float* v;
+    void* m;
+    void* v;
     const void* gradient;
     int64_t rows, columns;
 };
@@ -138,8 +140,10 @@ struct Kernels {
     void (*sample)(const Runtime&, int32_t* ids, float* log_probs, float* sampled_log_probs, const float* logits,
                    const int32_t* keys, int64_t rows, int64_t vocabulary, const lf_sampling_options&, char* scratch);
 
-    // AdamW: [2] by storage of the weights, [2] of the gradient
+    // AdamW: [2] by storage of the weights, [2] of the gradient; with bf16 moments, which only bf16 weights have, [2] of the
+    // gradient
     void (*adamw_update[2][2])(const Runtime&, const AdamWArguments&, const AdamWCoefficients&);
+    void (*adamw_update_rounded[2])(const Runtime&, const AdamWArguments&, const AdamWCoefficients&);
     int64_t (*squared_norm_scratch)(int64_t n);
     void (*squared_norm[2])(const Runtime&, float* result, const void* x, int64_t n, double* partial);
 };

@@ -73,6 +73,7 @@ typedef struct lf_adamw_options {
     float weight_decay;
     float gradient_scale;
     int64_t step;
+    uint64_t rounding_key;
 } lf_adamw_options;
 
 typedef enum lf_shaping {

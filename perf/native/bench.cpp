@@ -229,7 +229,7 @@ void optimiser(int64_t rows, int64_t columns) {
     const lf_tensor remainders = tensor(LF_U8, 2 * n), m = tensor(LF_F32, n), v = tensor(LF_F32, n),
                     g = tensor(LF_F32, rows, columns);
     const lf_tensor scratch = tensor(LF_U8, table->adamw_squared_norm_scratch_bytes(context, n)), norm = tensor(LF_F32, 1);
-    const lf_adamw_options o{1e-4f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 10};
+    const lf_adamw_options o{1e-4f, 0.9f, 0.999f, 1e-8f, 0.01f, 1, 10, 0};
     require(table->zero(context, &v));
     require(table->linear_pack(context, &packed, &weights));
     const std::string shape = std::to_string(rows) + "×" + std::to_string(columns);

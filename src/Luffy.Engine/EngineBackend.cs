@@ -66,4 +66,12 @@ public static class EngineBackend
         if (storage == GradientStorage.F32) return DType.F32;
         return dtype == DType.Bf16 ? DType.Bf16 : throw LuffyException.Usage("gradient_dtype bf16 is for dtype bf16, but this run computes in f32; set dtype: bf16 or gradient_dtype: f32");
     }
+
+    /// <summary>The storage of the optimiser's moments beside weights of <paramref name="dtype"/>.</summary>
+    /// <exception cref="LuffyException">They do not go together.</exception>
+    public static DType Resolve(this MomentStorage storage, DType dtype)
+    {
+        if (storage == MomentStorage.F32) return DType.F32;
+        return dtype == DType.Bf16 ? DType.Bf16 : throw LuffyException.Usage("moment_dtype bf16 is for dtype bf16, but this run computes in f32; set dtype: bf16 or moment_dtype: f32");
+    }
 }

@@ -61,6 +61,8 @@ public sealed class ArgumentTests(string backend) : OperationTests(backend, DTyp
         yield return Case("Embedding.Forward", "f32[3]", t => t.Backend.Embedding.Forward(t.F(3, 4), new(t.F(7, 4)), t.F(3)));
         yield return Case("AdamW.Update", "bf16[3]", t => t.Backend.AdamW.Update(t.H(3), default, t.F(3), t.F(3), t.F(3), new(1, .9f, .9f, 1, 0, 1)));
         yield return Case("AdamW.Update", "u8[5]", t => t.Backend.AdamW.Update(t.H(3), t.Bytes(5), t.F(3), t.F(3), t.F(3), new(1, .9f, .9f, 1, 0, 1)));
+        yield return Case("AdamW.Update", "bf16 moments", t => t.Backend.AdamW.Update(t.F(3), default, t.H(3), t.H(3), t.F(3), new(1, .9f, .9f, 1, 0, 1)));
+        yield return Case("AdamW.Update", "v must be", t => t.Backend.AdamW.Update(t.H(3), t.Bytes(6), t.H(3), t.F(3), t.F(3), new(1, .9f, .9f, 1, 0, 1)));
         yield return Case("AdamW.Update", "u8[3]", t => t.Backend.AdamW.Update(t.Bytes(3), default, t.F(6), t.F(6), t.F(2, 3), new(1, .9f, .9f, 1, 0, 1)));
 
         // Absent where it must be there

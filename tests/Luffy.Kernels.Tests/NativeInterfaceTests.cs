@@ -17,7 +17,7 @@ public sealed partial class NativeInterfaceTests
             Assert.That(Unsafe.SizeOf<LfContextOptions>(), Is.EqualTo(16));
             Assert.That(Unsafe.SizeOf<LfAttentionShape>(), Is.EqualTo(16));
             Assert.That(Unsafe.SizeOf<LfSamplingOptions>(), Is.EqualTo(24));
-            Assert.That(Unsafe.SizeOf<LfAdamWOptions>(), Is.EqualTo(32));
+            Assert.That(Unsafe.SizeOf<LfAdamWOptions>(), Is.EqualTo(40));
             Assert.That(Unsafe.SizeOf<LfPolicyOptions>(), Is.EqualTo(84));
             Assert.That(Unsafe.SizeOf<LfPolicyTokens>(), Is.EqualTo(7 * 48));
         }

@@ -179,7 +179,7 @@ lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_t
         const int64_t n = exists(gradient) ? length(gradient) : 0;
         const bool packed = is_of(weights, LF_U8);
         // Nothing but the remainders tells what a packed form holds.
-        const int32_t dtype = exists(remainders) ? LF_BF16 : LF_F32;
+        const int32_t dtype = exists(remainders) ? LF_BF16 : LF_F32, moments = is_of(m, LF_BF16) ? LF_BF16 : LF_F32;
         const char* problem =
             !is_float(gradient) ? "gradient must be f32 or bf16"
             : packed && !is_bytes(weights, context->kernels->linear_packed_bytes[dtype](gradient->dim[0], row_length(gradient)))
@@ -187,10 +187,11 @@ lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_t
             : !packed && (!is_float(weights) || length(weights) != n) ? "weights must be f32 or bf16 [n], or packed"
             : !packed && weights->dtype != dtype                      ? "bf16 weights have remainders, f32 weights have none"
             : exists(remainders) && !(is_of(remainders, LF_U8) && length(remainders) == 2 * n) ? "remainders must be u8 [2n]"
-            : !is_vector(m, LF_F32, n)                                                         ? "m must be f32 [n]"
-            : !is_vector(v, LF_F32, n)                                                         ? "v must be f32 [n]"
-            : o.step < 1                                                                       ? "the first step is 1"
-                                                                                               : nullptr;
+            : moments == LF_BF16 && dtype != LF_BF16 ? "bf16 moments are for bf16 weights and their remainders"
+            : !is_vector(m, moments, n)              ? "m must be f32 or bf16 [n]"
+            : !is_vector(v, moments, n)              ? "v must be [n] of the dtype of m"
+            : o.step < 1                             ? "the first step is 1"
+                                                     : nullptr;
         if (problem != nullptr) {
             return refuse(std::string(problem) + "; step " + std::to_string(o.step),
                           {{"weights", weights}, {"remainders", remainders}, {"m", m}, {"v", v}, {"gradient", gradient}});
@@ -205,16 +206,20 @@ lf_status adamw_update(lf_context* context, const lf_tensor* weights, const lf_t
                                   o.weight_decay,
                                   o.gradient_scale,
                                   static_cast<float>(1 / (1 - std::pow(static_cast<double>(o.beta1), step))),
-                                  static_cast<float>(1 / (1 - std::pow(static_cast<double>(o.beta2), step)))};
+                                  static_cast<float>(1 / (1 - std::pow(static_cast<double>(o.beta2), step))),
+                                  o.step,
+                                  o.rounding_key};
         const AdamWArguments a{weights->data,
                                packed,
                                static_cast<int16_t*>(data_or_null(remainders)),
-                               static_cast<float*>(m->data),
-                               static_cast<float*>(v->data),
+                               m->data,
+                               v->data,
                                gradient->data,
                                packed ? gradient->dim[0] : 1,
                                packed ? row_length(gradient) : n};
-        context->kernels->adamw_update[dtype][gradient->dtype](context->runtime, a, c);
+        const Kernels& kernels = *context->kernels;
+        (moments == LF_BF16 ? kernels.adamw_update_rounded[gradient->dtype]
+                            : kernels.adamw_update[dtype][gradient->dtype])(context->runtime, a, c);
         return LF_OK;
     });
 }

@@ -1,10 +1,43 @@
 // The optimiser's update in one pass over memory, and the norm for clipping; the contract is src/Luffy.Kernels/Ops/AdamW.cs.
 
-// One range of weights in ascending order. With bf16 storage a weight's f32 value is taken apart as the contract says:
+// x as bf16 bits in the lower half of each lane, rounded up where its lower half and a random one add up to 2¹⁶.
+inline Integers round_randomly(Vector x, Integers random) {
+    const Integers bits = bits_of(x);
+    return select(equal(x, x), shift_right<16>(add(bits, random)), bit_or(shift_right<16>(bits), broadcast(int32_t{0x40})));
+}
+
+template <class P> void store_moments(float* m, float* v, int64_t i, Vector first, Vector second, const int32_t*, P part) {
+    store(m + i, first, part);
+    store(v + i, second, part);
+}
+template <class P> void store_moments(bf16* m, bf16* v, int64_t i, Vector first, Vector second, const int32_t* words, P part) {
+    const Integers random = load_integers(words + i);
+    store_halves(m + i, round_randomly(first, shift_right<16>(shift_left<16>(random))), part);
+    store_halves(v + i, round_randomly(second, shift_right<16>(random)), part);
+}
+
+// The tensors of an update from some element on. With bf16 storage a weight's f32 value is taken apart as the contract says:
 // (bits << 16) + remainder, and +2¹⁶ where v carries the sign that stands for the upper of two ties.
-template <class T, class G>
-void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* gradient, int64_t n, const AdamWCoefficients& c) {
+template <class T, class M, class G> struct AdamWRange {
+    T* weights;
+    int16_t* remainders;
+    M *m, *v;
+    const G* gradient;
+    int64_t first; // index of the element
+
+    AdamWRange beyond(int64_t i) const {
+        return {weights + i, remainders == nullptr ? nullptr : remainders + i, m + i, v + i, gradient + i, first + i};
+    }
+};
+
+// Elements in ascending order; `words` are their random ones, and may be read to the end of a vector.
+template <class T, class M, class G>
+void adamw_elements(const AdamWRange<T, M, G>& range, int64_t n, const AdamWCoefficients& c, const int32_t* words) {
     constexpr bool split = sizeof(T) == sizeof(bf16);
+    T* const weights = range.weights;
+    int16_t* const remainders = range.remainders;
+    M *const m = range.m, *const v = range.v;
+    const G* const gradient = range.gradient;
     each_vector(n, [&](int64_t i, auto part) {
         Vector old = load(weights + i, part), second = load(v + i, part);
         if constexpr (split) {
@@ -18,7 +51,6 @@ void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* g
         const Vector denominator = add(sqrt(mul(second_moment, broadcast(c.second_correction))), broadcast(c.epsilon));
         const Vector step = div(mul(first_moment, broadcast(c.first_correction)), denominator);
         const Vector value = fnma(broadcast(c.learning_rate), fma(broadcast(c.weight_decay), old, step), old);
-        store(m + i, first_moment, part);
         if constexpr (split) {
             const Integers bits = bits_of(value), upper = shift_right<16>(bits);
             const Integers odd = sub(upper, shift_left<1>(shift_right<1>(upper)));
@@ -33,8 +65,27 @@ void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* g
         } else {
             store(weights + i, value, part);
         }
-        store(v + i, second_moment, part);
+        store_moments(m, v, i, first_moment, second_moment, words, part);
     });
+}
+
+template <class T, class M, class G> void adamw_range(const AdamWRange<T, M, G>& range, int64_t n, const AdamWCoefficients& c) {
+    if constexpr (sizeof(M) == sizeof(float)) {
+        adamw_elements(range, n, c, nullptr);
+    } else {
+        constexpr int64_t group = 4 * W; // of random words that are drawn together
+        alignas(64) int32_t words[group + W] = {};
+        for (int64_t i = 0; i < n;) {
+            const int64_t element = range.first + i, before = element % group, left = n - i, whole = group - before;
+            Integers drawn[4];
+            const int32_t counter[3] = {static_cast<int32_t>(element / 4 >> 32), static_cast<int32_t>(c.step),
+                                        static_cast<int32_t>(c.step >> 32)};
+            philox(drawn, element - before, counter, c.rounding_key);
+            for (int j = 0; j < 4; j++) store_integers(words + j * W, drawn[j]);
+            adamw_elements(range.beyond(i), left < whole ? left : whole, c, words + before);
+            i += whole;
+        }
+    }
 }
 
 // A strip of a packed weight is unpacked into the level-2 cache, updated row by row, and packed again: everything else streams
@@ -42,9 +93,14 @@ void adamw_range(T* weights, int16_t* remainders, float* m, float* v, const G* g
 constexpr int64_t adamw_columns = 1024;
 constexpr int64_t adamw_stride = adamw_columns + 64; // no multiple of a page, lest rows share cache sets
 
-inline int16_t* remainders_at(const AdamWArguments& a, int64_t i) { return a.remainders == nullptr ? nullptr : a.remainders + i; }
+// From element i on, whose weight lies there.
+template <class T, class M, class G> AdamWRange<T, M, G> adamw_from(const AdamWArguments& a, T* weights, int64_t i) {
+    int16_t* const remainders = a.remainders == nullptr ? nullptr : a.remainders + i;
+    return {weights, remainders, static_cast<M*>(a.m) + i, static_cast<M*>(a.v) + i, static_cast<const G*>(a.gradient) + i, i};
+}
 
-template <class T, class G> void adamw_panel(const AdamWArguments& a, int64_t panel, T* tile, const AdamWCoefficients& c) {
+template <class T, class M, class G>
+void adamw_panel(const AdamWArguments& a, int64_t panel, T* tile, const AdamWCoefficients& c) {
     using E = ElementOf<T>;
     const int64_t units = units_of<E>(a.columns), first_row = panel * panel_width;
     const int64_t rows = a.rows - first_row < panel_width ? a.rows - first_row : panel_width;
@@ -68,24 +124,23 @@ template <class T, class G> void adamw_panel(const AdamWArguments& a, int64_t pa
             for (int64_t byte = strip_bytes * r / rows / 64 * 64; byte < strip_bytes * (r + 1) / rows; byte += 64)
                 __builtin_prefetch(reinterpret_cast<const char*>(strip) + strip_bytes + byte, 1, 2);
             const int64_t at = (first_row + r) * a.columns + column;
-            adamw_range(tile + r * adamw_stride, remainders_at(a, at), a.m + at, a.v + at, static_cast<const G*>(a.gradient) + at,
-                        columns, c);
+            adamw_range(adamw_from<T, M, G>(a, tile + r * adamw_stride, at), columns, c);
         }
         pack_strip<E, panel_width>(strip, tile, adamw_stride, false, rows, columns);
     }
 }
 
-template <class T, class G> void adamw_update(const Runtime& runtime, const AdamWArguments& a, const AdamWCoefficients& c) {
+template <class T, class M, class G>
+void adamw_update(const Runtime& runtime, const AdamWArguments& a, const AdamWCoefficients& c) {
     if (!a.packed) {
         parallel_ranges(runtime, a.columns, 16384, [&](int64_t first, int64_t last) {
-            adamw_range(static_cast<T*>(a.weights) + first, remainders_at(a, first), a.m + first, a.v + first,
-                        static_cast<const G*>(a.gradient) + first, last - first, c);
+            adamw_range(adamw_from<T, M, G>(a, static_cast<T*>(a.weights) + first, first), last - first, c);
         });
         return;
     }
     parallel_ranges(runtime, panels_of(a.rows), 1 + 16384 / (a.columns * panel_width + 1), [&](int64_t first, int64_t last) {
         alignas(64) T tile[panel_width * adamw_stride];
-        for (int64_t panel = first; panel < last; panel++) adamw_panel<T, G>(a, panel, tile, c);
+        for (int64_t panel = first; panel < last; panel++) adamw_panel<T, M, G>(a, panel, tile, c);
     });
 }
 

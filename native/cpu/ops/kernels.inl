@@ -71,8 +71,9 @@ constexpr CpuKernels make_kernels(const char* isa) {
     by_storage(k.swiglu_backward, swiglu_backward<float>, swiglu_backward<bf16>);
     by_storage(k.policy_loss_scratch, policy_loss_scratch<float>, policy_loss_scratch<bf16>);
     by_storage(k.policy_loss, policy_loss<float>, policy_loss<bf16>);
-    by_storage(k.adamw_update[LF_F32], adamw_update<float, float>, adamw_update<float, bf16>);
-    by_storage(k.adamw_update[LF_BF16], adamw_update<bf16, float>, adamw_update<bf16, bf16>);
+    by_storage(k.adamw_update[LF_F32], adamw_update<float, float, float>, adamw_update<float, float, bf16>);
+    by_storage(k.adamw_update[LF_BF16], adamw_update<bf16, float, float>, adamw_update<bf16, float, bf16>);
+    by_storage(k.adamw_update_rounded, adamw_update<bf16, bf16, float>, adamw_update<bf16, bf16, bf16>);
     by_storage(k.squared_norm, squared_norm<float>, squared_norm<bf16>);
     by_storage(k.multiply_adds, multiply_adds<F32Element>, multiply_adds<Bf16Element>);
     k.read_memory = read_memory;

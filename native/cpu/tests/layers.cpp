@@ -130,7 +130,7 @@ void adamw(int32_t dtype) {
         weights.set(i, master.at(i));
         if (split) master.set(i, weights.at(i)); // remainders are zero
     }
-    const lf_adamw_options o{1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, 3};
+    const lf_adamw_options o{1e-2f, 0.9f, 0.99f, 1e-8f, 0.1f, 0.5f, 3, 0};
     std::vector<double> expected;
     for (int64_t i = 0; i < n; i++) {
         const double g = gradient.at(i) * 0.5, b1 = o.beta1, b2 = o.beta2;

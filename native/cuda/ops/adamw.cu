@@ -1,6 +1,7 @@
 // The optimiser's update in one pass over memory, and the norm for clipping; the contract is src/Luffy.Kernels/Ops/AdamW.cs.
 #include "adamw.h"
 
+#include "../device/philox.h"
 #include "../device/reduce.h"
 #include "../device/row_parts.h"
 #include "operations.h"
@@ -41,32 +42,58 @@ template <class T> LF_DEVICE void update(Element<T>& x, float gradient, const Ad
     split(x, fmaf(-c.learning_rate, fmaf(c.weight_decay, old, step), old));
 }
 
-template <class T, class G> struct AdamWPointers {
+// The random words of elements 4·group … 4·group + 3.
+LF_DEVICE RandomWords random_words(int64_t group, const AdamWCoefficients& c) {
+    return philox(static_cast<uint32_t>(group), static_cast<uint32_t>(group >> 32), static_cast<uint32_t>(c.step),
+                  static_cast<uint32_t>(c.step >> 32), c.rounding_key);
+}
+
+LF_DEVICE uint32_t random_word(int64_t element, const AdamWCoefficients& c) {
+    const RandomWords words = random_words(element / 4, c);
+    const uint32_t even = element & 2 ? words.word[2] : words.word[0], odd = element & 2 ? words.word[3] : words.word[1];
+    return element & 1 ? odd : even;
+}
+
+// A moment as it is stored: bf16 rounded up where its lower half and a random one add up to 2¹⁶.
+LF_DEVICE void store_moment(float* p, float x, uint32_t) { *p = x; }
+LF_DEVICE void store_moment(bf16* p, float x, uint32_t random) {
+    const uint32_t bits = bits_of_float(x);
+    p->bits = static_cast<uint16_t>(x == x ? (bits + random) >> 16 : bits >> 16 | 0x40u);
+}
+
+template <class T, class M, class G> struct AdamWPointers {
     T* weights;
     int16_t* remainders; // null where T is float
-    float *m, *v;
+    M *m, *v;
     const G* gradient;
 };
 
-template <bool Whole, class T, class G>
-__global__ void __launch_bounds__(adamw_threads) adamw_update_kernel(AdamWPointers<T, G> p, int64_t n, AdamWCoefficients c) {
-    constexpr bool is_split = sizeof(T) == sizeof(bf16);
+template <bool Whole, class T, class M, class G>
+__global__ void __launch_bounds__(adamw_threads, 2)
+    adamw_update_kernel(AdamWPointers<T, M, G> p, int64_t n, AdamWCoefficients c) {
+    constexpr bool is_split = sizeof(T) == sizeof(bf16), is_rounded = sizeof(M) == sizeof(bf16);
     const int64_t step = int64_t{gridDim.x} * adamw_threads * 8;
     for (int64_t i = (int64_t{blockIdx.x} * adamw_threads + threadIdx.x) * 8; i < n; i += step) {
         if (Whole && i + 8 <= n) {
             Eight<T> weights = load_eight(p.weights + i);
             Vector<int16_t, 8> remainders{};
             if constexpr (is_split) remainders = load_vector<8>(p.remainders + i);
-            Eight<float> m = load_eight(p.m + i), v = load_eight(p.v + i);
+            Eight<M> m = load_eight(p.m + i), v = load_eight(p.v + i);
             const Eight<G> gradients = load_eight(p.gradient + i);
+            RandomWords words[2] = {};
+            if constexpr (is_rounded) {
+                words[0] = random_words(i / 4, c);
+                words[1] = random_words(i / 4 + 1, c);
+            }
 #pragma unroll
             for (int e = 0; e < 8; e++) {
-                Element<T> x{weights.values[e], remainders[e], m.values[e], v.values[e]};
+                Element<T> x{weights.values[e], remainders[e], load(&m.values[e]), load(&v.values[e])};
                 update(x, load(&gradients.values[e]), c);
                 weights.values[e] = x.weight;
                 remainders[e] = x.remainder;
-                m.values[e] = x.m;
-                v.values[e] = x.v;
+                const uint32_t random = words[e / 4].word[e % 4];
+                store_moment(&m.values[e], x.m, random & 0xFFFFu);
+                store_moment(&v.values[e], x.v, random >> 16);
             }
             store_eight(p.weights + i, weights);
             if constexpr (is_split) store_vector(p.remainders + i, remainders);
@@ -75,22 +102,25 @@ __global__ void __launch_bounds__(adamw_threads) adamw_update_kernel(AdamWPointe
             continue;
         }
         for (int64_t e = i; e < n && e < i + 8; e++) {
-            Element<T> x{p.weights[e], is_split ? p.remainders[e] : int16_t{0}, p.m[e], p.v[e]};
+            Element<T> x{p.weights[e], is_split ? p.remainders[e] : int16_t{0}, load(p.m + e), load(p.v + e)};
             update(x, load(p.gradient + e), c);
             p.weights[e] = x.weight;
             if (is_split) p.remainders[e] = x.remainder;
-            p.m[e] = x.m;
-            p.v[e] = x.v;
+            const uint32_t random = is_rounded ? random_word(e, c) : 0;
+            store_moment(p.m + e, x.m, random & 0xFFFFu);
+            store_moment(p.v + e, x.v, random >> 16);
         }
     }
 }
 
 // A packed weight is its rows.
-template <class T, class G> void update_all(const Runtime& runtime, const AdamWArguments& a, const AdamWCoefficients& c) {
-    const AdamWPointers<T, G> p{static_cast<T*>(a.weights), a.remainders, a.m, a.v, static_cast<const G*>(a.gradient)};
+template <class T, class M, class G>
+void update_all(const Runtime& runtime, const AdamWArguments& a, const AdamWCoefficients& c) {
+    const AdamWPointers<T, M, G> p{static_cast<T*>(a.weights), a.remainders, static_cast<M*>(a.m), static_cast<M*>(a.v),
+                                   static_cast<const G*>(a.gradient)};
     const int64_t n = a.rows * a.columns;
     const bool whole = has_whole_parts<T>(0, {p.weights, p.remainders, p.m, p.v, p.gradient});
-    const auto kernel = whole ? adamw_update_kernel<true, T, G> : adamw_update_kernel<false, T, G>;
+    const auto kernel = whole ? adamw_update_kernel<true, T, M, G> : adamw_update_kernel<false, T, M, G>;
     launch(runtime, "adamw.update", kernel, strided_grid(runtime, blocks_of(n, adamw_threads * 8), 16), dim3(adamw_threads), 0, p,
            n, c);
 }
@@ -133,10 +163,12 @@ template <class G> void squared_norm(const Runtime& runtime, float* result, cons
 } // namespace
 
 void add_adamw(Kernels& k) {
-    k.adamw_update[LF_F32][LF_F32] = update_all<float, float>;
-    k.adamw_update[LF_F32][LF_BF16] = update_all<float, bf16>;
-    k.adamw_update[LF_BF16][LF_F32] = update_all<bf16, float>;
-    k.adamw_update[LF_BF16][LF_BF16] = update_all<bf16, bf16>;
+    k.adamw_update[LF_F32][LF_F32] = update_all<float, float, float>;
+    k.adamw_update[LF_F32][LF_BF16] = update_all<float, float, bf16>;
+    k.adamw_update[LF_BF16][LF_F32] = update_all<bf16, float, float>;
+    k.adamw_update[LF_BF16][LF_BF16] = update_all<bf16, float, bf16>;
+    k.adamw_update_rounded[LF_F32] = update_all<bf16, bf16, float>;
+    k.adamw_update_rounded[LF_BF16] = update_all<bf16, bf16, bf16>;
     k.squared_norm_scratch = squared_norm_scratch;
     k.squared_norm[LF_F32] = squared_norm<float>;
     k.squared_norm[LF_BF16] = squared_norm<bf16>;

@@ -61,7 +61,7 @@ public sealed class CheckpointWriter
     public void WriteModel(IReadOnlyList<TensorSource> tensors, long maximumShardBytes = long.MaxValue) =>
         SafeTensorsModelWriter.Write(_directory, tensors, maximumShardBytes, (path, shard) => SafeTensorsWriter.WriteInPlace(path, shard));
 
-    /// <summary>Writes <see cref="OptimizerFile"/>. Store f32, so that a resumed run has the same bits.</summary>
+    /// <summary>Writes <see cref="OptimizerFile"/>. Store numbers as they are kept, so that a resumed run has the same bits.</summary>
     public void WriteOptimizer(IReadOnlyList<TensorSource> tensors) => WriteTensors(OptimizerFile, tensors);
 
     /// <summary>Writes a safetensors file anywhere in the checkpoint.</summary>

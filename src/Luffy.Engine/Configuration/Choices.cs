@@ -16,7 +16,7 @@ public enum TrainingMethod
     SftThenRl,
 }
 
-/// <summary>How numbers are stored; sums, losses, moments and master weights are F32 either way.</summary>
+/// <summary>How numbers are stored; sums, losses and master weights are F32 either way.</summary>
 public enum StorageType
 {
     /// <summary>Bf16 where the backend computes with it faster, else F32.</summary>
@@ -36,6 +36,16 @@ public enum GradientStorage
     F32,
 
     /// <summary>bfloat16: an f32 sum over one forward and backward pass, rounded once.</summary>
+    Bf16,
+}
+
+/// <summary>How Adam's moments are stored.</summary>
+public enum MomentStorage
+{
+    /// <summary>32-bit floating point.</summary>
+    F32,
+
+    /// <summary>bfloat16, rounded up or down by chance so that small changes are not lost.</summary>
     Bf16,
 }
 

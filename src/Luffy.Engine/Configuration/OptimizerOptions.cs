@@ -78,8 +78,14 @@ public sealed record OptimizerOptions
     public GradientStorage GradientDtype { get; init; }
 
     /// <summary>
+    /// How the optimiser's moments are kept. bf16 takes half the memory, 4 bytes a parameter: each update rounds them up or down by chance, which
+    /// seed, update and parameter decide, so that the many small changes of a slow average are not lost; runs still repeat to the bit.
+    /// </summary>
+    public MomentStorage MomentDtype { get; init; }
+
+    /// <summary>
     /// Keeps the optimiser's moments in the host's memory, where a GPU reaches them across the bus: 8 bytes a parameter less of the GPU's memory, and
-    /// an update that takes as long as the bus needs for 16 bytes a parameter. For the cuda backend.
+    /// an update that takes as long as the bus needs for 16 bytes a parameter; half of both with moment_dtype bf16. For the cuda backend.
     /// </summary>
     public bool OffloadOptimizer { get; init; }
 

@@ -46,13 +46,14 @@ public sealed class LanguageModel : IDisposable
     /// <param name="chatTemplate">Jinja or a path, instead of the template that the directory brings.</param>
     /// <param name="gradientDType">Storage of the gradients of the layers' matrices.</param>
     /// <param name="moments">Where the optimiser's moments lie.</param>
+    /// <param name="momentDType">Storage of the optimiser's moments.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
-        string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device)
+        string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32)
     {
         TransformerConfig config = TransformerConfig.Load(directory);
         BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
-        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments);
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType);
         try
         {
             ModelWeights.Load(model.Parameters, directory);
@@ -67,12 +68,13 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
     public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
-        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device)
+        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32)
     {
         var model = new TransformerModel(backend, config, maxLength);
         try
         {
-            return new LanguageModel(directory, backend, model, new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType, moments), tokenizer, chatTemplate);
+            var parameters = new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType, moments, momentDType);
+            return new LanguageModel(directory, backend, model, parameters, tokenizer, chatTemplate);
         }
         catch
         {

@@ -25,7 +25,7 @@ public sealed partial class ParameterSet
     // Enough to keep the device busy, little beside any model worth training.
     private const long StagedElements = 1 << 18;
 
-    private ushort[] _bits = [];
+    private ushort[] _bits = [], _narrow = [];
     private short[] _rest = [];
     private float[] _signed = [];
 
@@ -44,21 +44,15 @@ public sealed partial class ParameterSet
             return;
         }
 
-        Tensor source = Range(kind, p, firstRow, values.Length);
-        if (source.DType == DType.Bf16)
-        {
-            Span<ushort> bits = Take(ref _bits, values.Length);
-            _backend.Download(source, bits);
-            for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
-            return;
-        }
-
-        _backend.Download(source, values);
+        ReadFloats(Range(kind, p, firstRow, values.Length), values);
         if (kind != ParameterKind.SecondMoment || _remainders is null) return;
         for (int i = 0; i < values.Length; i++) values[i] = MathF.Abs(values[i]);
     }
 
-    /// <summary>Writes whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>. Not for gradients, which passes make.</summary>
+    /// <summary>
+    /// Writes whole rows from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>; Bf16 moments as the nearest values. Not for
+    /// gradients, which passes make.
+    /// </summary>
     public void Write(ParameterKind kind, Parameter p, long firstRow, ReadOnlySpan<float> values)
     {
         if (kind == ParameterKind.Weight)
@@ -70,14 +64,14 @@ public sealed partial class ParameterSet
         Tensor range = Range(kind, p, firstRow, values.Length);
         if (kind != ParameterKind.SecondMoment || _remainders is null)
         {
-            _backend.Upload(range, values);
+            WriteMoments(range, values);
             return;
         }
 
         Span<float> signed = Take(ref _signed, values.Length);
-        _backend.Download(range, signed);
+        ReadFloats(range, signed);
         for (int i = 0; i < signed.Length; i++) signed[i] = MathF.CopySign(values[i], signed[i]);
-        _backend.Upload<float>(range, signed);
+        WriteMoments(range, signed);
     }
 
     private static long StagingBytes(ParameterLayout layout, DType dtype) =>
@@ -103,7 +97,7 @@ public sealed partial class ParameterSet
 
         Span<short> remainders = Take(ref _rest, values.Length);
         _backend.Download(RemainderRange(p, firstRow, values.Length), MemoryMarshal.AsBytes(remainders));
-        _backend.Download(Range(ParameterKind.SecondMoment, p, firstRow, values.Length), values);
+        ReadFloats(Range(ParameterKind.SecondMoment, p, firstRow, values.Length), values);
         for (int i = 0; i < bits.Length; i++) values[i] = new SplitMaster(bits[i], remainders[i], float.IsNegative(values[i])).Value;
     }
 
@@ -130,7 +124,7 @@ public sealed partial class ParameterSet
         Span<short> remainders = Take(ref _rest, values.Length);
         Span<float> second = Take(ref _signed, values.Length);
         Tensor moments = Range(ParameterKind.SecondMoment, p, firstRow, values.Length);
-        _backend.Download(moments, second);
+        ReadFloats(moments, second);
         for (int i = 0; i < remainders.Length; i++)
         {
             SplitMaster split = SplitMaster.Of(values[i]);
@@ -139,7 +133,34 @@ public sealed partial class ParameterSet
         }
 
         _backend.Upload<byte>(RemainderRange(p, firstRow, values.Length), MemoryMarshal.AsBytes(remainders));
-        _backend.Upload<float>(moments, second);
+        WriteMoments(moments, second);
+    }
+
+    // Gradients or moments, in whatever storage.
+    private void ReadFloats(in Tensor source, Span<float> values)
+    {
+        if (source.DType == DType.F32)
+        {
+            _backend.Download(source, values);
+            return;
+        }
+
+        Span<ushort> bits = Take(ref _narrow, values.Length);
+        _backend.Download(source, bits);
+        for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
+    }
+
+    private void WriteMoments(in Tensor range, ReadOnlySpan<float> values)
+    {
+        if (range.DType == DType.F32)
+        {
+            _backend.Upload(range, values);
+            return;
+        }
+
+        Span<ushort> bits = Take(ref _narrow, values.Length);
+        for (int i = 0; i < bits.Length; i++) bits[i] = BFloat16.FromSingle(values[i]);
+        _backend.Upload<ushort>(range, bits);
     }
 
     // Host memory that one portion after another uses; no two at once.

@@ -33,10 +33,11 @@ public sealed partial class ParameterSet : IDisposable
     /// <param name="use">Whether they will be trained.</param>
     /// <param name="gradientDType">Storage of the gradients of the layers' matrices; all other gradients are F32.</param>
     /// <param name="moments">Where Adam's moments lie, which one update in a step touches.</param>
+    /// <param name="momentDType">Storage of Adam's moments; Bf16 beside Bf16 weights alone.</param>
     public ParameterSet(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use, DType gradientDType = DType.F32,
-        MemoryPlace moments = MemoryPlace.Device)
+        MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32)
     {
-        (_backend, Layout, DType, Use, GradientDType) = (backend, layout, dtype, use, gradientDType);
+        (_backend, Layout, DType, Use, GradientDType, MomentDType) = (backend, layout, dtype, use, gradientDType, momentDType);
         _packed = [.. layout.Matrices];
         long bytes = 0;
         foreach (Parameter p in layout.All)
@@ -54,8 +55,8 @@ public sealed partial class ParameterSet : IDisposable
         if (rounded > 0) _roundedGradients = backend.Allocate("rounded gradients", rounded);
         // In f32 the weights are their own master copy.
         if (dtype != DType.F32) _remainders = backend.Allocate("master remainders", layout.Length * 2);
-        _m = backend.Allocate("first moments", layout.Length * 4, moments);
-        _v = backend.Allocate("second moments", layout.Length * 4, moments);
+        _m = backend.Allocate("first moments", layout.Length * momentDType.Size(), moments);
+        _v = backend.Allocate("second moments", layout.Length * momentDType.Size(), moments);
     }
 
     /// <summary>Offsets.</summary>
@@ -70,6 +71,9 @@ public sealed partial class ParameterSet : IDisposable
     /// <summary>Storage of the gradients of the layers' matrices. Bf16 ones are overwritten by each backward pass, F32 ones added to.</summary>
     public DType GradientDType { get; }
 
+    /// <summary>Storage of Adam's moments.</summary>
+    public DType MomentDType { get; }
+
     /// <summary>The gradients in as few pieces as hold nothing else, always in the same order.</summary>
     public IEnumerable<Tensor> Gradients => _roundedGradients is null
         ? [_gradients!.View(DType.F32)]
@@ -81,15 +85,15 @@ public sealed partial class ParameterSet : IDisposable
     /// </summary>
     public Tensor FreeUntilBackward => _roundedGradients?.View(DType.U8) ?? default;
 
-    /// <summary>All first moments (F32).</summary>
+    /// <summary>All first moments.</summary>
     public Tensor FirstMoments => Flat(_m);
 
-    /// <summary>All second moments (F32); with Bf16 weights their sign belongs to the master weights (<see cref="SplitMaster"/>).</summary>
+    /// <summary>All second moments; with Bf16 weights their sign belongs to the master weights (<see cref="SplitMaster"/>).</summary>
     public Tensor SecondMoments => Flat(_v);
 
     /// <summary>Bytes by category, for the memory plan; a pure function of its arguments.</summary>
     public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use,
-        DType gradientDType = DType.F32)
+        DType gradientDType = DType.F32, DType momentDType = DType.F32)
     {
         HashSet<Parameter> packed = [.. layout.Matrices];
         long n = layout.Length;
@@ -102,7 +106,7 @@ public sealed partial class ParameterSet : IDisposable
             if (dtype != DType.F32) plan.Add(("master remainders", n * 2));
             (long whole, long rounded) = GradientBytes(layout, gradientDType, []);
             plan.Add(("gradients", whole + rounded));
-            plan.Add((MomentsCategory, n * 8));
+            plan.Add((MomentsCategory, n * 2 * momentDType.Size()));
         }
 
         return plan;
@@ -180,5 +184,5 @@ public sealed partial class ParameterSet : IDisposable
     private Tensor Rows(Parameter p) => _weights.View(_places[p].Offset, DType, p.Rows, p.IsVector ? 1 : p.Columns);
 
     private Tensor Flat(DeviceBuffer? buffer) =>
-        (buffer ?? throw new InvalidOperationException(Untrained)).View(0, DType.F32, Layout.Length);
+        (buffer ?? throw new InvalidOperationException(Untrained)).View(0, MomentDType, Layout.Length);
 }

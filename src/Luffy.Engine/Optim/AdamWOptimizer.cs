@@ -38,6 +38,9 @@ public sealed class AdamWOptimizer : IDisposable
     /// <summary>True where norms and biases decay too, as torch.optim.AdamW does unless told otherwise.</summary>
     public bool DecayVectors { get; init; }
 
+    /// <summary>What the random bits of Bf16 moments' rounding depend on beside the update and the parameter: a run's seed.</summary>
+    public long RoundingSeed { get; init; }
+
     /// <summary>Updates made; part of the trainer's saved state.</summary>
     public long Updates { get; set; }
 
@@ -55,7 +58,7 @@ public sealed class AdamWOptimizer : IDisposable
         foreach (Parameter p in parameters.Layout.All)
         {
             var options = new AdamWOptions((float)learningRate, (float)Beta1, (float)Beta2, (float)Epsilon,
-                p.IsVector && !DecayVectors ? 0 : (float)WeightDecay, Updates, (float)scale);
+                p.IsVector && !DecayVectors ? 0 : (float)WeightDecay, Updates, (float)scale, RoundingKey(p));
             _backend.AdamW.Update(parameters.Storage(p), parameters.Remainders(p), Flat(parameters.FirstMoments, p), Flat(parameters.SecondMoments, p),
                 parameters.Gradient(p), options);
         }
@@ -80,6 +83,9 @@ public sealed class AdamWOptimizer : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
+
+    // Weyl's sequence of the golden ratio sets the keys of neighbouring seeds far apart; parameters differ by where they lie.
+    private ulong RoundingKey(Parameter p) => unchecked(((ulong)RoundingSeed * 0x9E3779B97F4A7C15) + (ulong)p.Offset);
 
     private static Tensor Flat(in Tensor all, Parameter p) => all.Rows(p.Offset, p.Length);
 }

@@ -45,7 +45,8 @@ public sealed class MemoryPlan
         }
 
         MomentsPlace = config.Optimizer.OffloadOptimizer ? MemoryPlace.Host : MemoryPlace.Device;
-        IReadOnlyList<(string Category, long Bytes)> parameters = ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, GradientDType);
+        MomentDType = config.Optimizer.MomentDtype.Resolve(dtype);
+        IReadOnlyList<(string Category, long Bytes)> parameters = ParameterSet.Plan(backend, layout, dtype, ParameterUse.Training, GradientDType, MomentDType);
         Training = new ActivationPlan(backend, architecture, dtype, new ActivationShape
         {
             Tokens = tokens,
@@ -75,6 +76,9 @@ public sealed class MemoryPlan
 
     /// <summary>Storage of the gradients of the layers' matrices.</summary>
     public DType GradientDType { get; }
+
+    /// <summary>Storage of the optimiser's moments.</summary>
+    public DType MomentDType { get; }
 
     /// <summary>Where the optimiser's moments lie.</summary>
     public MemoryPlace MomentsPlace { get; }

@@ -10,7 +10,8 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rl;
 
 /// <summary>
-/// Everything that a run's next bits depend on: weights (a model directory), f32 master weights and both moments, counters and cursors.
+/// Everything that a run's next bits depend on: weights (a model directory), f32 master weights and both moments in their storage, counters and
+/// cursors.
 /// Wall-clock times are not among it: two runs of the same steps save the same bytes.
 /// </summary>
 public static class TrainerCheckpoint
@@ -40,7 +41,9 @@ public static class TrainerCheckpoint
                 "added_tokens.json", "vocab.json", "merges.txt");
             SafeTensorsDType dtype = model.Parameters.DType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
             writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
-            writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind, SafeTensorsDType.F32, name => k.Prefix + name))]);
+            SafeTensorsDType moments = model.Parameters.MomentDType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
+            writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind,
+                k.Kind == ParameterKind.Weight ? SafeTensorsDType.F32 : moments, name => k.Prefix + name))]);
             var json = new JsonObject
             {
                 ["trainer"] = JsonSerializer.SerializeToNode(state, Json),

@@ -48,12 +48,15 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         ProcessMemory.RequireAvailable(backend, plan.Bytes, plan.OffloadedBytes);
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
-            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace);
+            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace, momentDType: plan.MomentDType);
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
         using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
         using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);
         OptimizerOptions o = config.Optimizer;
-        using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm);
+        using var optimizer = new AdamWOptimizer(backend, model.Parameters.Layout, o.AdamBeta1, o.AdamBeta2, o.AdamEpsilon, o.WeightDecay, o.MaxGradNorm)
+        {
+            RoundingSeed = config.Seed,
+        };
         Tensor lossScratch = plan.Training.LossScratchIsElsewhere ? model.Parameters.FreeUntilBackward : default;
         var trainer = new MixedPolicyTrainer(config, model, new RolloutCollector(config, model, engine, reward, verifier),
             new PolicyUpdater(backend, model.Model, plan.Training, arena, lossScratch),

@@ -17,6 +17,7 @@ internal sealed unsafe class NativeAdamW(NativeContext context) : IAdamW
             WeightDecay = options.WeightDecay,
             GradientScale = options.GradientScale,
             Step = options.Step,
+            RoundingKey = options.RoundingKey,
         };
         context.Check("AdamW.Update", context.Table->AdamWUpdate(context.Handle, &a, &b, &c, &d, &e, &nativeOptions));
     }

@@ -48,6 +48,7 @@ internal struct LfAdamWOptions
 {
     public float LearningRate, Beta1, Beta2, Epsilon, WeightDecay, GradientScale;
     public long Step;
+    public ulong RoundingKey;
 }
 
 /// <summary>Mirror of <c>lf_policy_options</c>.</summary>

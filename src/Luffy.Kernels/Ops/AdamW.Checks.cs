@@ -8,15 +8,16 @@ internal static class AdamWChecks
     {
         long n = gradient.Exists ? gradient.Length : 0;
         bool packed = weights.Exists && weights.DType == DType.U8;
-        DType dtype = remainders.Exists ? DType.Bf16 : DType.F32;
+        DType dtype = remainders.Exists ? DType.Bf16 : DType.F32, moments = m.Exists && m.DType == DType.Bf16 ? DType.Bf16 : DType.F32;
         string? problem =
             !Checks.IsFloat(gradient) ? "gradient must be f32 or bf16" :
             packed && weights.Length < n * dtype.Size() ? "weights must be u8 of the packed bytes of the gradient's [N, K]" :
             !packed && (!Checks.IsFloat(weights) || weights.Length != n) ? "weights must be f32 or bf16 [n], or packed" :
             !packed && weights.DType != dtype ? "bf16 weights have remainders, f32 weights have none" :
             remainders.Exists && (remainders.DType != DType.U8 || remainders.Length != 2 * n) ? "remainders must be u8 [2n]" :
-            !Checks.IsVector(m, DType.F32, n) ? "m must be f32 [n]" :
-            !Checks.IsVector(v, DType.F32, n) ? "v must be f32 [n]" :
+            moments == DType.Bf16 && dtype != DType.Bf16 ? "bf16 moments are for bf16 weights and their remainders" :
+            !Checks.IsVector(m, moments, n) ? "m must be f32 or bf16 [n]" :
+            !Checks.IsVector(v, moments, n) ? "v must be [n] of the dtype of m" :
             options.Step < 1 ? "the first step is 1" : null;
         if (problem is not null)
         {

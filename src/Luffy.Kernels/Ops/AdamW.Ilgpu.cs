@@ -39,7 +39,12 @@ internal sealed class AdamWIlgpu(IlgpuContext context) : IAdamW
     private void Update<T>(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWConstants constants)
         where T : unmanaged, IStorage<T>
     {
-        if (remainders.Exists)
+        if (m.DType == DType.Bf16)
+        {
+            context.Launch(AdamWKernels.UpdateRounded<T>, context.Elements(m.Length), context.View<ushort>(weights), context.View<short>(remainders),
+                context.View<ushort>(m), context.View<ushort>(v), context.View<T>(gradient), constants);
+        }
+        else if (remainders.Exists)
         {
             context.Launch(AdamWKernels.UpdateSplit<T>, context.Elements(m.Length), context.View<ushort>(weights), context.View<short>(remainders),
                 context.View<float>(m), context.View<float>(v), context.View<T>(gradient), constants);
@@ -64,6 +69,8 @@ internal sealed class AdamWIlgpu(IlgpuContext context) : IAdamW
 internal readonly struct AdamWConstants
 {
     public readonly float GradientScale, Beta1, OneMinusBeta1, Beta2, OneMinusBeta2, FirstCorrection, SecondCorrection, Epsilon, WeightDecay, LearningRate;
+    public readonly long Step;
+    public readonly ulong RoundingKey;
 
     public AdamWConstants(in AdamWOptions options)
     {
@@ -72,6 +79,7 @@ internal readonly struct AdamWConstants
         // 1 − βᵗ loses everything in F32 when β is close to 1 and t is small.
         FirstCorrection = (float)(1 / (1 - Math.Pow(options.Beta1, options.Step)));
         SecondCorrection = (float)(1 / (1 - Math.Pow(options.Beta2, options.Step)));
+        (Step, RoundingKey) = (options.Step, options.RoundingKey);
     }
 }
 
@@ -103,18 +111,24 @@ internal static class AdamWKernels
         for (long i = GridStride.First; i < m.Length; i += GridStride.Step)
         {
             float first = m[i], second = v[i];
-            uint sign = Interop.FloatAsInt(second) >> 31;
-            // The remainder widens with its sign by hand: ILGPU may load 16 bits either way.
-            uint remainder = (((uint)remainders[i] & 0xFFFFu) ^ 0x8000u) - 0x8000u;
-            float master = Interop.IntAsFloat((((uint)weights[i] & 0xFFFFu) << 16) + remainder + (sign << 16));
-            second = Interop.IntAsFloat(Interop.FloatAsInt(second) & 0x7FFFFFFFu);
-            master = Step(master, T.Load(gradient[i]), ref first, ref second, constants);
-            ushort weight = DeviceMath.RoundToBFloat16(master);
-            uint rest = float.IsNaN(master) ? 0 : Interop.FloatAsInt(master) - (((uint)weight & 0xFFFFu) << 16);
-            weights[i] = weight;
-            remainders[i] = (short)rest;
+            StepSplit(weights, remainders, i, T.Load(gradient[i]), ref first, ref second, constants);
             m[i] = first;
-            v[i] = rest == 1u << 15 ? -second : second;
+            v[i] = second;
+        }
+    }
+
+    /// <summary>The same with bf16 moments, rounded as <see cref="StochasticRounding"/> says.</summary>
+    [Kernel]
+    public static void UpdateRounded<T>(ArrayView<ushort> weights, ArrayView<short> remainders, ArrayView<ushort> m, ArrayView<ushort> v,
+        ArrayView<T> gradient, AdamWConstants constants) where T : unmanaged, IStorage<T>
+    {
+        for (long i = GridStride.First; i < m.Length; i += GridStride.Step)
+        {
+            float first = Interop.IntAsFloat((uint)m[i] << 16), second = Interop.IntAsFloat((uint)v[i] << 16);
+            StepSplit(weights, remainders, i, T.Load(gradient[i]), ref first, ref second, constants);
+            uint random = StochasticRounding.Word(i, constants.Step, constants.RoundingKey);
+            m[i] = Round(first, random & 0xFFFFu);
+            v[i] = Round(second, random >> 16);
         }
     }
 
@@ -154,6 +168,30 @@ internal static class AdamWKernels
 
         float sum = FixedTree.Sum(lanes);
         if (Group.IdxX == 0) result[0] = sum;
+    }
+
+    // The master weight of element i put together, updated and taken apart; what is left in `second` carries the sign of a tie.
+    private static void StepSplit(ArrayView<ushort> weights, ArrayView<short> remainders, long i, float gradient, ref float first, ref float second,
+        in AdamWConstants constants)
+    {
+        uint sign = Interop.FloatAsInt(second) >> 31;
+        // The remainder widens with its sign by hand: ILGPU may load 16 bits either way.
+        uint remainder = (((uint)remainders[i] & 0xFFFFu) ^ 0x8000u) - 0x8000u;
+        float master = Interop.IntAsFloat((((uint)weights[i] & 0xFFFFu) << 16) + remainder + (sign << 16));
+        second = Interop.IntAsFloat(Interop.FloatAsInt(second) & 0x7FFFFFFFu);
+        master = Step(master, gradient, ref first, ref second, constants);
+        ushort weight = DeviceMath.RoundToBFloat16(master);
+        uint rest = float.IsNaN(master) ? 0 : Interop.FloatAsInt(master) - (((uint)weight & 0xFFFFu) << 16);
+        weights[i] = weight;
+        remainders[i] = (short)rest;
+        if (rest == 1u << 15) second = -second;
+    }
+
+    // StochasticRounding.Round with what every device has.
+    private static ushort Round(float value, uint random)
+    {
+        uint bits = Interop.FloatAsInt(value);
+        return (ushort)(float.IsNaN(value) ? (bits >> 16) | 0x40u : (bits + random) >> 16);
     }
 
     // Every step is rounded as written, so that the storage of the weights does not show in the numbers.

@@ -10,8 +10,11 @@ namespace Luffy.Kernels;
 /// <param name="WeightDecay">Decoupled: weights shrink by LearningRate · WeightDecay.</param>
 /// <param name="Step">1 for the first update; corrects the moments' bias.</param>
 /// <param name="GradientScale">Multiplied into the gradients first: the clip coefficient.</param>
+/// <param name="RoundingKey">
+/// Key of the random bits that Bf16 moments are rounded by, beside <paramref name="Step"/> and an element's index: another for each tensor.
+/// </param>
 public readonly record struct AdamWOptions(float LearningRate, float Beta1, float Beta2, float Epsilon, float WeightDecay, long Step,
-    float GradientScale = 1);
+    float GradientScale = 1, ulong RoundingKey = 0);
 
 /// <summary>The optimiser's update, and the norm that clipping needs.</summary>
 public interface IAdamW
@@ -20,11 +23,15 @@ public interface IAdamW
     /// g = gradient·scale; m = β₁m + (1−β₁)g; v = β₂v + (1−β₂)g²; master −= lr·(wd·master + m̂/(√v̂ + ε)). The master weights are exact f32
     /// numbers: F32 weights themselves; with Bf16 weights those, which are the master rounded to nearest even, and what the rounding took
     /// away, as <see cref="SplitMaster"/> has it.
+    /// <para>
+    /// Bf16 moments, which only Bf16 weights have, are widened, updated in f32 and rounded by chance (<see cref="StochasticRounding"/>); the
+    /// step takes them before they are rounded.
+    /// </para>
     /// </summary>
     /// <param name="weights">[n] F32 or Bf16, or the packed form (<see cref="ILinear.Pack"/>) of a [N, K]; updated.</param>
     /// <param name="remainders">[2n] U8, updated: 16-bit signed integers in row-major order. Absent where the weights are F32, and only there: that tells what a packed form holds.</param>
-    /// <param name="m">[n] F32, updated.</param>
-    /// <param name="v">[n] F32, updated; never negative, so that with <paramref name="remainders"/> the sign tells two ties apart.</param>
+    /// <param name="m">[n] F32, or with <paramref name="remainders"/> Bf16; updated.</param>
+    /// <param name="v">[n] of the dtype of <paramref name="m"/>, updated; never negative, so that with <paramref name="remainders"/> the sign tells two ties apart.</param>
     /// <param name="gradient">[n] F32 or Bf16; [N, K] where the weights are packed.</param>
     /// <param name="options">Settings.</param>
     void Update(in Tensor weights, in Tensor remainders, in Tensor m, in Tensor v, in Tensor gradient, in AdamWOptions options);
@@ -73,7 +80,9 @@ public sealed class AdamWReference : IAdamW
     {
         Tensor rows = AdamWChecks.Update(weights, remainders, m, v, gradient, options);
         DType dtype = rows.DType;
-        Span<float> values = dtype == DType.F32 ? rows.AsSpan<float>() : default, first = m.AsSpan<float>(), second = v.AsSpan<float>();
+        Span<float> values = dtype == DType.F32 ? rows.AsSpan<float>() : default;
+        FloatSpan first = new(m), second = new(v);
+        bool rounds = m.DType == DType.Bf16;
         Span<ushort> halves = dtype == DType.Bf16 ? rows.AsSpan<ushort>() : default;
         Span<short> rest = MemoryMarshal.Cast<byte, short>(remainders.AsSpan<byte>());
         FloatSpan gradients = new(gradient);
@@ -84,19 +93,24 @@ public sealed class AdamWReference : IAdamW
         {
             float master = dtype == DType.F32 ? values[i] : new SplitMaster(halves[i], rest[i], float.IsNegative(second[i])).Value;
             float g = gradients[i] * options.GradientScale;
-            first[i] = (options.Beta1 * first[i]) + ((1 - options.Beta1) * g);
-            second[i] = (options.Beta2 * MathF.Abs(second[i])) + ((1 - options.Beta2) * g * g);
-            float step = first[i] * firstCorrection / (MathF.Sqrt(second[i] * secondCorrection) + options.Epsilon);
+            float mean = (options.Beta1 * first[i]) + ((1 - options.Beta1) * g);
+            float square = (options.Beta2 * MathF.Abs(second[i])) + ((1 - options.Beta2) * g * g);
+            float step = mean * firstCorrection / (MathF.Sqrt(square * secondCorrection) + options.Epsilon);
             master -= options.LearningRate * ((options.WeightDecay * master) + step);
             if (dtype == DType.F32)
             {
                 values[i] = master;
-                continue;
+            }
+            else
+            {
+                SplitMaster split = SplitMaster.Of(master);
+                (halves[i], rest[i]) = (split.Weight, split.Remainder);
+                if (split.UpperTie) square = -square;
             }
 
-            SplitMaster split = SplitMaster.Of(master);
-            (halves[i], rest[i]) = (split.Weight, split.Remainder);
-            if (split.UpperTie) second[i] = -second[i];
+            uint random = rounds ? StochasticRounding.Word(i, options.Step, options.RoundingKey) : 0;
+            first[i] = rounds ? BFloat16.ToSingle(StochasticRounding.Round(mean, random & 0xFFFF)) : mean;
+            second[i] = rounds ? BFloat16.ToSingle(StochasticRounding.Round(square, random >> 16)) : square;
         }
     }
 

@@ -63,6 +63,12 @@ public sealed class MemoryPlanTests
         Assert.That(plan.Bytes - plan.OffloadedBytes, fits ? Is.LessThan(77e9) : Is.GreaterThan(80e9), plan.ToString());
         Assert.That(plan.OffloadedBytes, fits ? Is.EqualTo(61e9).Within(1e9) : Is.Zero);
         Assert.That(plan.ToString(), fits ? Does.Contain("on the host") : Does.Not.Contain("on the host"));
+        var halved = new MemoryPlan(backend, config with { Optimizer = config.Optimizer with { MomentDtype = MomentStorage.Bf16 } }, architecture, DType.Bf16, 1024);
+        Assert.That(Moments(halved), Is.EqualTo(Moments(plan) / 2));
+        Assert.That(plan.Bytes - halved.Bytes, Is.EqualTo(Moments(halved)));
+        Assert.That(halved.OffloadedBytes, Is.EqualTo(fits ? Moments(halved) : 0));
+
+        static long Moments(MemoryPlan plan) => plan.Categories.Single(c => c.Category == ParameterSet.MomentsCategory).Bytes;
     }
 
     private static MemoryPlan Plan(IBackend backend, int batch, int completion, string tokens)

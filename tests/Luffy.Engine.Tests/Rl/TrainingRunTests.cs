@@ -15,12 +15,12 @@ namespace Luffy.Engine.Tests.Rl;
 [TestFixture]
 public sealed class TrainingRunTests : TrainingRunFixture
 {
-    [TestCase("f32", "f32")]
-    [TestCase("bf16", "f32")]
-    [TestCase("bf16", "bf16")]
-    public void A_resumed_run_ends_in_the_same_bytes(string dtype, string gradients)
+    [TestCase("f32", "f32", "f32")]
+    [TestCase("bf16", "f32", "bf16")]
+    [TestCase("bf16", "bf16", "f32")]
+    public void A_resumed_run_ends_in_the_same_bytes(string dtype, string gradients, string moments)
     {
-        string[] settings = [$"dtype={dtype}", $"gradient_dtype={gradients}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
+        string[] settings = [$"dtype={dtype}", $"gradient_dtype={gradients}", $"moment_dtype={moments}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
         AssertResumesToTheSameBytes(settings, steps: 4, cutAfter: 2);
     }
 
@@ -135,6 +135,10 @@ public sealed class TrainingRunTests : TrainingRunFixture
     [TestCase("tokens_per_micro_batch=64", "tokens_per_micro_batch")]
     public void Rounded_gradients_are_refused_where_they_cannot_be(string setting, string named) => Assert.That(
         () => Execute("refused", ["dtype=bf16", "gradient_dtype=bf16", setting]), Throws.TypeOf<LuffyException>().With.Message.Contains(named));
+
+    [Test]
+    public void Rounded_moments_are_refused_beside_f32_weights() => Assert.That(
+        () => Execute("refused", ["dtype=f32", "moment_dtype=bf16"]), Throws.TypeOf<LuffyException>().With.Message.Contains("moment_dtype").And.Message.Contains("dtype: bf16"));
 
     [Test]
     public void Moments_are_moved_to_the_host_only_from_a_device_with_memory_of_its_own() => Assert.That(

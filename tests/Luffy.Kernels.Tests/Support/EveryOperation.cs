@@ -101,10 +101,11 @@ public sealed class EveryOperation
         long normBytes = backend.AdamW.SquaredNormScratchBytes(gradient.Length);
         Tensor normScratch = normBytes == 0 ? default : lab.Scratch(normBytes);
         Add("AdamW.SquaredNorm", () => backend.AdamW.SquaredNorm(result, gradient, normScratch));
-        foreach (bool isPacked in (bool[])[false, true])
+        foreach ((bool isPacked, DType moments) in from asPacked in (bool[])[false, true] from storage in dtype == DType.Bf16 ? (DType[])[DType.F32, DType.Bf16] : [DType.F32]
+                                                  select (asPacked, storage))
         {
-            var master = new MasterWeights(lab, dtype, Inputs.Normal(92, DType.F32, masterRows * masterColumns), masterRows, masterColumns, isPacked);
-            string form = isPacked ? " packed" : "";
+            var master = new MasterWeights(lab, dtype, Inputs.Normal(92, DType.F32, masterRows * masterColumns), masterRows, masterColumns, isPacked, moments);
+            string form = (isPacked ? " packed" : "") + (moments == DType.Bf16 ? " rounded" : "");
             _outputs.AddRange([("weights" + form, master.Weights), ("m" + form, master.First), ("v" + form, master.Second)]);
             if (dtype == DType.Bf16) _outputs.Add(("remainders" + form, master.Remainders));
             Add("AdamW.Update" + form, () => master.Update(gradient, new AdamWOptions(.1f, .9f, .99f, 1e-8f, .1f, 1)));

@@ -11,7 +11,7 @@ public sealed class MasterWeights
     private readonly Tensor _rows;
     private readonly long _n;
 
-    public MasterWeights(Lab lab, DType dtype, float[] values, long rows, long columns, bool packed)
+    public MasterWeights(Lab lab, DType dtype, float[] values, long rows, long columns, bool packed, DType moments = DType.F32)
     {
         (_lab, _dtype, _n) = (lab, dtype, rows * columns);
         _rows = lab.Floats(dtype, values, rows, columns);
@@ -22,8 +22,8 @@ public sealed class MasterWeights
             lab.Backend.Upload<byte>(Remainders, MemoryMarshal.AsBytes(Array.ConvertAll(values, value => SplitMaster.Of(value).Remainder).AsSpan()));
         }
 
-        First = lab.Floats(DType.F32, new float[_n], _n);
-        Second = lab.Floats(DType.F32, dtype == DType.Bf16 ? Array.ConvertAll(values, value => SplitMaster.Of(value).UpperTie ? -0f : 0f) : new float[_n], _n);
+        First = lab.Floats(moments, new float[_n], _n);
+        Second = lab.Floats(moments, dtype == DType.Bf16 ? Array.ConvertAll(values, value => SplitMaster.Of(value).UpperTie ? -0f : 0f) : new float[_n], _n);
     }
 
     public Tensor First { get; }
