@@ -46,7 +46,7 @@ lf_tensor tensor(int32_t dtype, int64_t d0, int64_t d1 = 1, int64_t d2 = 1) {
     t.dim[1] = d1;
     t.dim[2] = d2;
     t.dim[3] = 1;
-    require(table->allocate(context, &t.data, std::max<int64_t>(d0 * d1 * d2 * sizes[dtype], 64)));
+    require(table->allocate(context, &t.data, std::max<int64_t>(d0 * d1 * d2 * sizes[dtype], 64), 0));
     const int64_t n = d0 * d1 * d2;
     uint32_t state = 12345;
     for (int64_t i = 0; i < n; i++) {
