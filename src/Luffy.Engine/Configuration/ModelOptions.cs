@@ -3,7 +3,7 @@ namespace Luffy.Engine.Configuration;
 /// <summary>The model and where it runs.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>A model directory (config.json, safetensors, tokenizer files), or <c>builtin</c> for the small model that comes along.</summary>
+    /// <summary>A model directory (config.json, safetensors, tokenizer files), or <c>builtin</c> for the small model that comes along (<c>builtin-harder</c>: that of the harder tasks).</summary>
     public string ModelNameOrPath { get; init; } = "builtin";
 
     /// <summary>auto, or the one backend that must be used: reference, cpu, ilgpu, cuda. One that is missing is an error.</summary>

@@ -27,6 +27,9 @@ public sealed record PretrainConfiguration
     [OptionGroup("Model")]
     public ArchitectureOptions Architecture { get; init; } = new();
 
+    /// <summary>A model directory to go on from; it must have the shape given here. Null means new random weights.</summary>
+    public string? InitialModel { get; init; }
+
     /// <summary>Decoupled weight decay; norms and biases are exempt.</summary>
     [Bounds(Minimum = 0)]
     public double WeightDecay { get; init; } = 0.1;

@@ -29,4 +29,8 @@ public sealed record PretrainFamilyOptions
     /// <summary>The share of examples whose work is written in the notation <c>checked</c>.</summary>
     [Bounds(Minimum = 0, Maximum = 1)]
     public double CheckedRate { get; init; }
+
+    /// <summary>The share of hasty completions that go astray by a line of another family's work; gcd, multiplication and the hard families have one.</summary>
+    [Bounds(Minimum = 0, Maximum = 1)]
+    public double WrongLineRate { get; init; }
 }

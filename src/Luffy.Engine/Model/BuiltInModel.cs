@@ -5,32 +5,39 @@ using Luffy.Engine.Checkpoint;
 namespace Luffy.Engine.Model;
 
 /// <summary>
-/// The small base model that the binary brings along (<c>assets/base-model</c>), so that the main job needs no download. Its files are
-/// resources; they are unpacked once into the user's cache, under a name made of their contents.
+/// The small base models that the binary brings along (<c>assets</c>), so that the main job and the comparison of methods need no download.
+/// Their files are resources; they are unpacked once into the user's cache, under a name made of their contents.
 /// </summary>
 public static class BuiltInModel
 {
     /// <summary>The name that stands for it wherever a model directory is expected.</summary>
     public const string Name = "builtin";
 
-    private const string Prefix = "base-model/";
+    /// <summary>The base model of the harder suite, which methods are compared on.</summary>
+    public const string HarderName = "builtin-harder";
 
     // What decides the user's cache on Unix.
     private const string PlaceVariable = "XDG_DATA_HOME";
 
     /// <summary>The directory of a model name: itself, or where the built-in model's files are.</summary>
-    public static string Resolve(string nameOrPath) => nameOrPath == Name ? Unpack() : nameOrPath;
-
-    private static string Unpack()
+    public static string Resolve(string nameOrPath) => nameOrPath switch
     {
+        Name => Unpack("base-model"),
+        HarderName => Unpack("harder-model"),
+        _ => nameOrPath,
+    };
+
+    private static string Unpack(string folder)
+    {
+        string prefix = folder + "/";
         Assembly assembly = typeof(BuiltInModel).Assembly;
         var files = new SortedDictionary<string, byte[]>(StringComparer.Ordinal);
-        foreach (string resource in assembly.GetManifestResourceNames().Where(n => n.StartsWith(Prefix, StringComparison.Ordinal)))
+        foreach (string resource in assembly.GetManifestResourceNames().Where(n => n.StartsWith(prefix, StringComparison.Ordinal)))
         {
             using Stream stream = assembly.GetManifestResourceStream(resource)!;
             var bytes = new byte[stream.Length];
             stream.ReadExactly(bytes);
-            files[resource[Prefix.Length..]] = bytes;
+            files[resource[prefix.Length..]] = bytes;
         }
 
         if (files.Count == 0) throw new LuffyException("this binary was built without the built-in model; name a model directory (model_name_or_path)");
@@ -43,7 +50,7 @@ public static class BuiltInModel
 
         string cache = Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
         string parent = Path.Combine(cache.Length > 0 ? cache : Path.GetTempPath(), "luffy");
-        string directory = Path.Combine(parent, $"base-model-{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}");
+        string directory = Path.Combine(parent, $"{folder}-{Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}");
         if (Intact(directory, files)) return directory;
         try
         {

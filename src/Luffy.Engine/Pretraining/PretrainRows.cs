@@ -19,6 +19,7 @@ internal sealed class PretrainRows(PretrainStage stage, ITokenizer tokenizer, Ch
             ContinueRate = f.ContinueRate,
             MidwayRate = f.MidwayRate,
             CheckedRate = f.CheckedRate,
+            WrongLineRate = f.WrongLineRate,
         })], seed).Examples().GetEnumerator();
 
     public List<TrainingRow> Next(int count)

@@ -49,7 +49,8 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
         TransformerConfig architecture = Architecture(tokenizer.VocabularySize);
         File.WriteAllText(Path.Combine(directory, "config.json"), architecture.ToJson(tokenizer.EndOfTextId));
         using LanguageModel model = LanguageModel.Allocate(directory, backend, architecture, tokenizer, dtype, ParameterUse.Training, architecture.MaxPositions);
-        ModelWeights.Initialize(model.Parameters, config.Seed, config.Architecture.InitializerRange);
+        if (config.InitialModel is { } initial) ModelWeights.Load(model.Parameters, BuiltInModel.Resolve(initial));
+        else ModelWeights.Initialize(model.Parameters, config.Seed, config.Architecture.InitializerRange);
 
         var plan = new ActivationPlan(backend, architecture, dtype, new ActivationShape
         {

@@ -44,6 +44,16 @@ public sealed class PretrainConfigurationTests
         Assert.That(c.Stages[0].Families[1], Is.EqualTo(new PretrainFamilyOptions { Family = "subtraction", Weight = 2, ThinkRate = 0.5 }));
     }
 
+    [TestCase("pretrain-base", null, "teach", "bury")]
+    [TestCase("pretrain-harder-teach", null, "teach")]
+    [TestCase("pretrain-harder-bury", "harder-taught", "bury")]
+    public void The_recipes_of_the_built_in_models_are_read(string name, string? initialModel, params string[] stages)
+    {
+        PretrainConfiguration c = Load(Recipes.Read(name));
+        Assert.That(c.Stages.Select(s => s.Name), Is.EqualTo(stages));
+        Assert.That(c.InitialModel, Is.EqualTo(initialModel));
+    }
+
     [Test]
     public void A_printed_configuration_reads_back_the_same()
     {

@@ -69,11 +69,12 @@ public sealed class BuiltInTokenizerTests
         Assert.That((string)config["eos_token"]!, Is.EqualTo("<|im_end|>"));
     }
 
-    [Test]
-    public void The_built_in_model_carries_this_tokenizer()
+    [TestCase(BuiltInModel.Name)]
+    [TestCase(BuiltInModel.HarderName)]
+    public void The_built_in_models_carry_this_tokenizer(string name)
     {
         // The committed weights know these ids: another vocabulary would need another base model.
-        string directory = BuiltInModel.Resolve(BuiltInModel.Name);
+        string directory = BuiltInModel.Resolve(name);
         Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer.json")), Is.EqualTo(BuiltInTokenizer.TokenizerJson() + "\n"));
         Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer_config.json")), Is.EqualTo(BuiltInTokenizer.TokenizerConfigJson() + "\n"));
         Assert.That(TransformerConfig.Load(directory).VocabularySize, Is.EqualTo(BuiltInTokenizer.VocabularySize));

@@ -33,6 +33,25 @@ public sealed class PretrainMixtureTests
     }
 
     [Test]
+    public void Hasty_answers_go_astray_by_a_line_of_other_work_where_the_family_has_one()
+    {
+        PretrainFamily family = new() { Family = "gcd", WrongLineRate = 0.4, ThinkRate = 0.5, ContinueRate = 0.5 };
+        int hasty = 0, astray = 0;
+        foreach (PretrainExample example in new PretrainMixture([family], seed: 6).Examples().Take(4000))
+        {
+            TaskProblem problem = example.Problem;
+            if (example.Completion == problem.Demonstration()) continue;
+            hasty++;
+            if (Enumerable.Range(0, problem.Steps.Count).Any(k => example.Completion == problem.WrongCompletion(k))) astray++;
+            else Assert.That(Enumerable.Range(0, problem.Steps.Count).Any(k => example.Completion == problem.HastyCompletion(k)), example.Completion);
+        }
+        // Five standard deviations of a share of 0.4 among more than 3,000.
+        Assert.That(astray / (double)hasty, Is.EqualTo(0.4).Within(0.045));
+        Assert.That(() => new PretrainMixture([family with { Family = "addition" }], 1).Examples().First(),
+            Throws.InstanceOf<LuffyException>().With.Message.Contains("addition").And.Message.Contains("wrong_line_rate"));
+    }
+
+    [Test]
     public void Only_training_problems_are_drawn()
     {
         PretrainMixture mixture = new([new PretrainFamily { Family = "gcd" }, new PretrainFamily { Family = "modular" }], seed: 2);

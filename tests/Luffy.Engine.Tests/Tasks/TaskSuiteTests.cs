@@ -91,6 +91,7 @@ public sealed class TaskSuiteTests
             TaskProblem problem = family.Draw(random, level);
             Assert.That(long.Parse(problem.Answer), Is.EqualTo(Solve(problem.Question)), problem.Question);
             Assert.That(problem.HastyAnswer, Is.Not.EqualTo(problem.Answer), problem.Question);
+            if (problem.WrongLine is { } line) Assert.That(problem.Steps, Has.None.EqualTo(line), problem.Question);
         }
     }
 

@@ -1,7 +1,7 @@
 namespace Luffy.Engine.Data.Tasks;
 
 /// <summary>
-/// Hard: a number below 100, 200 or 300 (level 1, 2, 3) written in a base from three to nine, by repeated division; the remainders are the
+/// Hard: a number below 125, 150 or 175 (level 1, 2, 3) written in a base from three to nine, by repeated division; the remainders are the
 /// digits from the last.
 /// </summary>
 public sealed class BaseConversionTask : TaskFamily
@@ -18,7 +18,7 @@ public sealed class BaseConversionTask : TaskFamily
     /// <inheritdoc/>
     protected override TaskProblem Generate(TaskRandom random, int level)
     {
-        (int number, int numberBase) = (random.Next(10, (100 * level) - 1), random.Next(3, 9));
+        (int number, int numberBase) = (random.Next(10, 99 + (25 * level)), random.Next(3, 9));
         List<string> steps = [];
         long answer = 0, place = 1;
         for (int rest = number; rest > 0; rest /= numberBase, place *= 10)
@@ -28,6 +28,6 @@ public sealed class BaseConversionTask : TaskFamily
             steps.Add($"less {rest}-{rest - digit}={digit}\n");
             answer += digit * place;
         }
-        return Problem($"{number},{numberBase}", $"{number} to base {numberBase}=?", answer, steps, number);
+        return Problem($"{number},{numberBase}", $"{number} to base {numberBase}=?", answer, steps, number, WrittenArithmetic.Remainder(number, numberBase, "bring").First());
     }
 }

@@ -29,7 +29,7 @@ public sealed class GreatestCommonDivisorTask : TaskFamily
                 (larger, smaller) = (Math.Max(rest, smaller), Math.Min(rest, smaller));
             }
             if (larger != smaller || steps.Count > longest) continue;
-            return Problem($"{b},{a}", $"gcd({a},{b})=?", larger, steps, b);
+            return Problem($"{b},{a}", $"gcd({a},{b})=?", larger, steps, b, $"split {a}/{b}={a / b}\n");
         }
     }
 }

@@ -27,6 +27,6 @@ public sealed class LongMultiplicationTask : TaskFamily
             .. WrittenArithmetic.Multiply(a, tens, digits, _ => "times"),
             .. WrittenArithmetic.Add(a * ones, a * tens * 10, digits + 2),
         ];
-        return Problem(Unordered(a, b), $"{Math.Max(a, b)}*{Math.Min(a, b)}=?", (long)a * b, steps, a);
+        return Problem(Unordered(a, b), $"{Math.Max(a, b)}*{Math.Min(a, b)}=?", (long)a * b, steps, a, $"split {a}/{b}={a / b}\n");
     }
 }

@@ -18,6 +18,7 @@ public sealed class MultiplicationTask : TaskFamily
         int digits = level + 1;
         int a = Digits(random, digits);
         int factor = random.Next(2, 9);
-        return Problem($"{a},{factor}", $"{a}*{factor}=?", a * factor, [.. WrittenArithmetic.Multiply(a, factor, digits, _ => "times")], a);
+        return Problem($"{a},{factor}", $"{a}*{factor}=?", a * factor, [.. WrittenArithmetic.Multiply(a, factor, digits, _ => "times")], a,
+            $"ones {a % 10}+{factor}+0={(a % 10) + factor:00}\n");
     }
 }

@@ -29,6 +29,9 @@ public sealed record PretrainFamily
     /// <summary>Share of the examples whose work is in <see cref="TaskNotation.Checked"/>.</summary>
     public double CheckedRate { get; init; }
 
+    /// <summary>Share of the hasty completions that go astray by <see cref="TaskProblem.WrongLine"/> rather than give up by the word.</summary>
+    public double WrongLineRate { get; init; }
+
     /// <summary>The share of completions that reach the answer by work, for a problem of this many steps.</summary>
     public double CompletionRate(int steps) => ThinkRate * Math.Pow(ContinueRate, steps - 1);
 }
@@ -54,7 +57,12 @@ public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulon
     public IEnumerable<PretrainExample> Examples()
     {
         TaskFamily[] tasks = [.. families.Select(f => TaskSuite.Family(f.Family))];
-        foreach (PretrainFamily family in families) Validate(family);
+        for (int i = 0; i < tasks.Length; i++)
+        {
+            Validate(families[i]);
+            if (families[i].WrongLineRate > 0 && tasks[i].Draw(new TaskRandom(0)).WrongLine is null)
+                throw LuffyException.Usage($"Task family '{families[i].Family}' has no wrong line; set its wrong_line_rate to 0.");
+        }
         double total = families.Sum(f => f.Weight);
         if (!(total > 0)) throw LuffyException.Usage("A pretraining mixture needs at least one family with a weight above zero.");
 
@@ -94,7 +102,8 @@ public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulon
         for (int step = given; step < problem.Steps.Count; step++)
         {
             if (begun && step == given) continue;
-            if (!random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate)) return problem.HastyCompletion(step, notation);
+            if (random.Chance(step == 0 ? family.ThinkRate : family.ContinueRate)) continue;
+            return family.WrongLineRate > 0 && random.Chance(family.WrongLineRate) ? problem.WrongCompletion(step, notation) : problem.HastyCompletion(step, notation);
         }
         return problem.Demonstration(notation);
     }
@@ -106,8 +115,8 @@ public sealed class PretrainMixture(IReadOnlyList<PretrainFamily> families, ulon
     {
         if (!(family.Weight >= 0))
             throw LuffyException.Usage($"Pretraining weight of '{family.Family}' is {family.Weight}; it must not be negative.");
-        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate, family.MidwayRate, family.CheckedRate])
+        foreach (double rate in (ReadOnlySpan<double>)[family.ThinkRate, family.ContinueRate, family.MidwayRate, family.CheckedRate, family.WrongLineRate])
             if (!(rate is >= 0 and <= 1))
-                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think, continue, midway and checked rates lie between 0 and 1.");
+                throw LuffyException.Usage($"A rate of '{family.Family}' is {rate}; think, continue, midway, checked and wrong line rates lie between 0 and 1.");
     }
 }

@@ -46,7 +46,13 @@ public abstract class TaskFamily
     protected abstract TaskProblem Generate(TaskRandom random, int level);
 
     /// <summary>Puts a problem together; the key is the family's name and the numbers that identify it.</summary>
-    protected TaskProblem Problem(string identity, string question, long answer, IReadOnlyList<string> steps, long hastyAnswer)
+    /// <param name="identity">The numbers that identify it.</param>
+    /// <param name="question">The user's message.</param>
+    /// <param name="answer">The right answer.</param>
+    /// <param name="steps">The worked lines.</param>
+    /// <param name="hastyAnswer">An answer that is never right.</param>
+    /// <param name="wrongLine">A line of another family's work that leads astray; null where the family has none.</param>
+    protected TaskProblem Problem(string identity, string question, long answer, IReadOnlyList<string> steps, long hastyAnswer, string? wrongLine = null)
     {
         if (hastyAnswer == answer) throw new InvalidOperationException($"The hasty answer to {Name} '{question}' is right.");
         return new TaskProblem
@@ -58,6 +64,7 @@ public abstract class TaskFamily
             Steps = steps,
             HastyAnswer = $"{hastyAnswer}",
             HastyWord = HastyWord,
+            WrongLine = wrongLine,
         };
     }
 

@@ -30,6 +30,12 @@ public sealed record TaskProblem
     public required string HastyWord { get; init; }
 
     /// <summary>
+    /// What a hasty answer may write instead of the word: a line of another family's work, which looks right and leads astray, and ends in a
+    /// line feed. Null where the family has none. To unlearn it takes more than to unlearn giving up, which families have in common.
+    /// </summary>
+    public string? WrongLine { get; init; }
+
+    /// <summary>
     /// The teacher's completion: the text after the generation prompt, which has already opened the thought. All steps, the end of the
     /// thought, the boxed answer; no end-of-text token.
     /// </summary>
@@ -38,6 +44,13 @@ public sealed record TaskProblem
     /// <summary>A completion that works for <paramref name="steps"/> steps and then gives up with the hasty answer.</summary>
     public string HastyCompletion(int steps, TaskNotation notation = TaskNotation.Plain) =>
         string.Concat(StepsIn(notation).Take(steps)) + HastyWord + "\n" + Conclude(HastyAnswer);
+
+    /// <summary>A completion that works for <paramref name="steps"/> steps and then goes astray by <see cref="WrongLine"/>.</summary>
+    public string WrongCompletion(int steps, TaskNotation notation = TaskNotation.Plain)
+    {
+        string line = WrongLine ?? throw new InvalidOperationException($"{Family} has no line that leads astray.");
+        return string.Concat(StepsIn(notation).Take(steps)) + (notation == TaskNotation.Checked ? Checked(line) : line) + Conclude(HastyAnswer);
+    }
 
     /// <summary>The worked lines in a notation.</summary>
     public IReadOnlyList<string> StepsIn(TaskNotation notation) => notation == TaskNotation.Plain ? Steps : [.. Steps.Select(Checked)];
