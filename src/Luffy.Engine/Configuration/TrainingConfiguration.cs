@@ -35,6 +35,14 @@ public sealed record TrainingConfiguration
     [OptionGroup("Guidance by demonstrations")]
     public GuidanceOptions Guidance { get; init; } = new();
 
+    /// <summary>Rounds of a group's samples.</summary>
+    [OptionGroup("Micro-groups")]
+    public MicroGroupOptions MicroGroup { get; init; } = new();
+
+    /// <summary>Past successes.</summary>
+    [OptionGroup("Replay of past successes")]
+    public ExperienceOptions Experience { get; init; } = new();
+
     /// <summary>Rewards and advantages.</summary>
     [OptionGroup("Rewards")]
     public RewardOptions Reward { get; init; } = new();
@@ -84,6 +92,8 @@ public sealed record TrainingConfiguration
     {
         Loss.Validate();
         ValidateGuidance();
+        ValidateMicroGroups();
+        ValidateExperience();
         ValidateOptimizer();
         Reward.Validate(SampledRows, Rollout.MaxCompletionLength);
     }
@@ -91,8 +101,8 @@ public sealed record TrainingConfiguration
     private void ValidateGuidance()
     {
         int demonstrations = Guidance.NumDemonstrations;
-        if (Method == TrainingMethod.Luffy && demonstrations == 0 && Guidance.PrefixStrategy == PrefixStrategy.None)
-            throw LuffyException.Usage("method luffy needs num_demonstrations of at least 1 or a prefix_strategy; use method: grpo for neither.");
+        if (Method == TrainingMethod.Luffy && demonstrations == 0 && Guidance.PrefixStrategy == PrefixStrategy.None && !MicroGroup.HasRounds())
+            throw LuffyException.Usage("method luffy needs num_demonstrations of at least 1, a prefix_strategy or micro_groups; use method: grpo for neither.");
         if (Method is TrainingMethod.Grpo or TrainingMethod.Sft && demonstrations > 0)
         {
             throw LuffyException.Usage(
@@ -113,6 +123,28 @@ public sealed record TrainingConfiguration
             throw LuffyException.Usage($"min_prefix_ratio ({Guidance.MinPrefixRatio}) must not be larger than max_prefix_ratio ({Guidance.MaxPrefixRatio}).");
         if (Guidance.PrefixStrategy != PrefixStrategy.None && Guidance.PrefixRows > SampledRows)
             throw LuffyException.Usage($"prefix_rows ({Guidance.PrefixRows}) must not be larger than the {SampledRows} sampled rows of a group.");
+    }
+
+    private void ValidateMicroGroups()
+    {
+        MicroGroup.Validate(Rollout.NumGenerations);
+        if (!MicroGroup.HasRounds()) return;
+        if (Method is not (TrainingMethod.Luffy or TrainingMethod.SftThenRl))
+            throw LuffyException.Usage("micro_groups give samples the beginning of a demonstration, which needs method: luffy.");
+        if (Guidance.NumDemonstrations > 0 || Guidance.PrefixStrategy != PrefixStrategy.None || Experience.ExperienceRatio > 0)
+            throw LuffyException.Usage("micro_groups decide how demonstrations take part; set num_demonstrations: 0, prefix_strategy: none and experience_ratio: 0.");
+    }
+
+    private void ValidateExperience()
+    {
+        if (Experience.ExperienceRatio == 0) return;
+        if (Method == TrainingMethod.Sft) throw LuffyException.Usage("experience_ratio replays what was sampled, but method sft samples nothing; use method: grpo.");
+        if (Rollout.MaxResampleTimes > 0)
+            throw LuffyException.Usage("experience_ratio takes a share of the prompts from the store, which max_resample_times would replace; set one of them to 0.");
+        if (Guidance.DemonstrationSwitch)
+            throw LuffyException.Usage("demonstration_switch learns from demonstrations instead of samples, and a replayed success is neither; set experience_ratio: 0.");
+        if (SampledRows < 2)
+            throw LuffyException.Usage($"experience_ratio puts a past success into a group beside samples, but a group has only {SampledRows} row for both; raise num_generations.");
     }
 
     private void ValidateOptimizer()

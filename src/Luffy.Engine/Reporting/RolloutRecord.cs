@@ -21,7 +21,7 @@ public sealed record RolloutRecord
     /// <summary>How many of the ids are the prompt.</summary>
     public required int PromptLength { get; init; }
 
-    /// <summary><c>on</c> for a sampled row, <c>off</c> for a demonstration.</summary>
+    /// <summary><c>on</c> for a sampled row, <c>off</c> for a demonstration or a replayed success.</summary>
     public required string Source { get; init; }
 
     /// <summary>Ids of the completion that were given from a demonstration and not sampled; 0 for a whole sample.</summary>
@@ -38,4 +38,10 @@ public sealed record RolloutRecord
 
     /// <summary>Log-probs of the completion's ids when they were sampled; null for demonstrations, unless rl_plus scored them.</summary>
     public IReadOnlyList<float>? OldLogprobs { get; init; }
+
+    /// <summary>Log-probs of a replayed success under the policy that sampled it; null for other rows.</summary>
+    public IReadOnlyList<float>? BehaviorLogprobs { get; init; }
+
+    /// <summary>The advantage of the ids that were given, where it is not that of the row; null where it is.</summary>
+    public double? PrefixAdvantage { get; init; }
 }

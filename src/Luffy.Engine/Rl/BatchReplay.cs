@@ -85,6 +85,7 @@ public static class BatchReplay
             PromptLength = prompt,
             OffPolicyTokens = source == "off" ? response : prefix,
             Advantage = line.Number("advantage"),
+            PrefixAdvantage = line.Has("prefix_advantage") ? line.Number("prefix_advantage") : null,
             // Given tokens of a prefix have none.
             OldLogProbs = line.Has("old_logprobs") ? line.Numbers("old_logprobs", response, allowNull: true) : null,
             BehaviorLogProbs = line.Has("behavior_logprobs") ? line.Numbers("behavior_logprobs", response) : null,

@@ -16,6 +16,7 @@ public sealed class MemoryPlan
     private const long AmpleCacheBytes = 1L << 30;
     private const double LeastCacheShare = 0.25;
     private const string ParkedMomentsCategory = "parked moments";
+    private const string ExperienceCategory = "past successes";
     private readonly bool _deviceHasItsOwn;
 
     /// <summary>Plans a run.</summary>
@@ -30,7 +31,7 @@ public sealed class MemoryPlan
         var layout = new ParameterLayout(architecture);
         int completion = config.Rollout.MaxCompletionLength, length = maxPrompt + completion;
         // A prefix lengthens what is prefilled, not the whole.
-        int prefill = config.Guidance.PrefixStrategy == PrefixStrategy.None ? maxPrompt : length - 1;
+        int prefill = config.Guidance.PrefixStrategy == PrefixStrategy.None && !config.MicroGroup.HasRounds() ? maxPrompt : length - 1;
         var rollout = new RolloutPlan(config.Rollout.RolloutBatchSize, prefill, completion) { MaxLength = length - 1 };
         Rollout = rollout with { CacheTokens = CacheTokens(backend, config.Rollout.KvCacheTokens, rollout, architecture, dtype) };
         int tokens = Math.Max(config.Optimizer.TokensPerMicroBatch, length - 1);
@@ -64,6 +65,7 @@ public sealed class MemoryPlan
             .. parameters,
             .. config.Loss.Beta > 0 ? ParameterSet.Plan(backend, layout, dtype, ParameterUse.Inference).Select(c => ("reference " + c.Category, c.Bytes)) : [],
             .. config.Guidance.ImitateFailedEvery is null ? [] : new[] { (ParkedMomentsCategory, ParkedMoments.Bytes(layout)) },
+            .. config.Experience.ExperienceRatio == 0 ? [] : new[] { (ExperienceCategory, (long)config.Experience.ExperienceTokens * ExperienceStore.TokenBytes) },
             ("activations", ArenaBytes),
             ("key-value cache", KvCache.Bytes(backend, architecture, dtype, Rollout.CachePages)),
             ("tables", TransformerModel.RopeBytes(architecture, length) + AdamWOptimizer.Bytes(backend, layout)),
@@ -105,7 +107,7 @@ public sealed class MemoryPlan
     private string Place(string category) => OnHost(category) ? " (on the host)" : "";
 
     private bool OnHost(string category) =>
-        category == ParameterSet.MomentsCategory ? MomentsPlace == MemoryPlace.Host : _deviceHasItsOwn && category == ParkedMomentsCategory;
+        category == ParameterSet.MomentsCategory ? MomentsPlace == MemoryPlace.Host : _deviceHasItsOwn && category is ParkedMomentsCategory or ExperienceCategory;
 
     private static int CacheTokens(IBackend backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
     {

@@ -32,13 +32,15 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     private readonly FailedPromptBuffer? _failures = config.Guidance.ImitateFailedEvery is { } batch ? new FailedPromptBuffer(batch) : null;
     private readonly ParkedMoments? _imitationMoments = config.Guidance.ImitateFailedEvery is null ? null : new ParkedMoments(model.Parameters, optimizer);
 
+    private readonly ExperienceReplay? _replay = config.Experience.ExperienceRatio > 0 ? new ExperienceReplay(config, model, scorer) : null;
+
     private readonly PolicyStep _update = new(model.Parameters, updater, optimizer);
 
     /// <summary>Counters; saved and restored with a checkpoint.</summary>
     public TrainerState State { get; } = new() { EntropyCoefficient = config.Loss.EntropyCoef };
 
     /// <summary>What the method keeps beside <see cref="State"/>; saved and restored with it.</summary>
-    public IReadOnlyList<ICheckpointedState> Kept => [.. new ICheckpointedState?[] { _failures, _imitationMoments }.OfType<ICheckpointedState>()];
+    public IReadOnlyList<ICheckpointedState> Kept => [.. new ICheckpointedState?[] { _failures, _imitationMoments, _replay?.Store }.OfType<ICheckpointedState>()];
 
     /// <summary>Finds a training prompt by its id: for those that are kept from step to step.</summary>
     public required Func<string, TokenizedPrompt> FindPrompt { get; init; }
@@ -61,7 +63,10 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         int prompts = config.Rollout.PromptsPerStep;
         SampledGroups sampledGroups = imitation
             ? new SampledGroups(collector.Demonstrations(next(prompts)), [], 0)
-            : DynamicSampling.Collect(prompts, config.Rollout.MaxResampleTimes, next, (some, round) => collector.Collect(some, State.Step, progress.UpToLastStep, round, cancellation));
+            : _replay is not null
+            ? new SampledGroups(collector.Collect(_replay.Prompts(State.Step, next, FindPrompt), State.Step, progress.UpToLastStep, 0, cancellation), [], 0)
+            : DynamicSampling.Collect(prompts, config.Rollout.MaxResampleTimes, next, (some, round) => collector.Collect(
+                [.. some.Select(p => new ReplayPrompt(p, null))], State.Step, progress.UpToLastStep, round, cancellation));
         IReadOnlyList<RolloutGroup> groups = sampledGroups.Groups;
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
@@ -82,6 +87,12 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             ? UpdateOnce(groups, _imitation, ImitationNormalizer, rate, log)
             : UpdateAll(groups, rate, log);
         if (!imitation && _failures is not null) trained += ImitateFailures(_failures, sampledGroups, metrics);
+        if (!imitation && _replay is not null)
+        {
+            _replay.Store.Add(groups);
+            StepReport.Experience(metrics, _replay.Store, groups);
+        }
+
         double end = watch.Elapsed.TotalSeconds;
 
         if (!imitation) AdaptEntropy(log.First.OnPolicy);
@@ -189,7 +200,9 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         PromptLength = row.PromptLength,
         OffPolicyTokens = row.OffPolicyTokens,
         Advantage = (float)row.Advantage,
+        PrefixAdvantage = (float?)row.PrefixAdvantage,
         OldLogProbs = row.LogProbs,
+        BehaviorLogProbs = row.BehaviorLogProbs,
         ReferenceLogProbs = referenceLogProbs?[row],
         Masked = row.LeftOut || (row.Truncated && config.Reward.MaskTruncatedCompletions),
     };

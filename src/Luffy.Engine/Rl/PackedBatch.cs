@@ -45,7 +45,7 @@ internal sealed class PackedBatch(ActivationShape shape)
                 _outputs[o] = Tokens + row.PromptLength - 1 + i;
                 _targets[o] = row.Ids[row.PromptLength + i];
                 _offPolicy[o] = i < row.OffPolicyTokens ? 1 : 0;
-                _floats[0][o] = row.Advantage;
+                _floats[0][o] = row.AdvantageOf(i);
                 _floats[1][o] = row.OldLogProbs is null ? float.NaN : row.OldLogProbs[i];
                 _floats[2][o] = weights.IsEmpty ? 0 : weights[first + s];
                 _floats[3][o] = row.BehaviorLogProbs is null ? float.NaN : row.BehaviorLogProbs[i];

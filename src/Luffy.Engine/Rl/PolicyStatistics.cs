@@ -89,7 +89,8 @@ public sealed class PolicyStatistics
         sums.LogProb += logProb;
         sums.Entropy += entropy;
         sums.Weight += statistics[(4 * n) + o];
-        if (row.Advantage != 0) sums.GradientWeight += Math.Abs(statistics[(5 * n) + o] / row.Advantage);
+        float advantage = row.AdvantageOf(i);
+        if (advantage != 0) sums.GradientWeight += Math.Abs(statistics[(5 * n) + o] / advantage);
         sums.Kl += kl;
         switch ((int)statistics[(7 * n) + o])
         {

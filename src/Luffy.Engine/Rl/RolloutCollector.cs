@@ -14,47 +14,95 @@ namespace Luffy.Engine.Rl;
 public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel model, RolloutEngine engine, IReward reward, IReward verifier)
 {
     /// <summary>The groups of one step, in the order of the prompts.</summary>
-    /// <param name="prompts">The step's prompts.</param>
+    /// <param name="prompts">The step's prompts, some perhaps with a past success.</param>
     /// <param name="step">Number of the step, from 0; decides the seed.</param>
     /// <param name="progress">From 0 to 1 over the steps; decides the length of prefixes.</param>
     /// <param name="round">How many times the step has sampled already; decides the seed too.</param>
     /// <param name="cancellation">Stops between decoding steps.</param>
-    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<TokenizedPrompt> prompts, int step, double progress, int round, CancellationToken cancellation)
+    public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<ReplayPrompt> prompts, int step, double progress, int round, CancellationToken cancellation)
     {
-        var requests = new List<(RolloutRequest Request, int Group, int[] Prefix)>();
-        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, progress);
+        RolloutGroup[] groups = [.. prompts.Select(p => new RolloutGroup(p.Prompt, []))];
+        ulong seed = PromptKey.StepSeed(config.Seed, step, round);
+        if (config.MicroGroup.HasRounds())
+        {
+            for (int m = 0; m < config.MicroGroup.MicroGroups.Count; m++) Sample([.. groups.SelectMany((g, i) => MicroGroup(g, i, m))], groups, seed, cancellation);
+            return groups;
+        }
 
+        var requests = new List<GroupRequest>();
+        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, progress);
+        Sample(requests, groups, seed, cancellation);
+        for (int g = 0; g < groups.Length; g++)
+        {
+            AddDemonstrations(groups[g]);
+            if (prompts[g].Replayed is { } success) groups[g].Rows.Add(Replayed(prompts[g].Prompt, success));
+        }
+
+        return groups;
+    }
+
+    // Answers all requests and adds the rows to their groups, in the order of the requests.
+    private void Sample(IReadOnlyList<GroupRequest> requests, RolloutGroup[] groups, ulong seed, CancellationToken cancellation)
+    {
+        if (requests.Count == 0) return;
         var options = new GenerationOptions
         {
-            Sampling = new SamplingOptions((float)config.Rollout.Temperature, config.Rollout.TopK, (float)config.Rollout.TopP, (float)config.Rollout.MinP,
-                PromptKey.StepSeed(config.Seed, step, round)),
+            Sampling = new SamplingOptions((float)config.Rollout.Temperature, config.Rollout.TopK, (float)config.Rollout.TopP, (float)config.Rollout.MinP, seed),
             StopIds = [model.Tokenizer.EndOfTextId],
             MaxNewTokens = config.Rollout.MaxCompletionLength,
         };
         var scored = new List<(int Request, int Sample, Task<GroupRow> Row)>();
         engine.Run(model.Parameters, [.. requests.Select(r => r.Request)], options, completion =>
         {
-            (RolloutRequest request, int g, int[] prefix) = requests[completion.Request];
-            scored.Add((completion.Request, completion.Sample, Task.Run(() => Score(prompts[g], request, prefix, completion), CancellationToken.None)));
+            GroupRequest request = requests[completion.Request];
+            scored.Add((completion.Request, completion.Sample, Task.Run(() => Score(groups[request.Group].Prompt, request, completion), CancellationToken.None)));
         }, null, cancellation);
-
-        var groups = prompts.Select(p => new RolloutGroup(p, [])).ToArray();
         foreach ((int request, _, Task<GroupRow> row) in scored.OrderBy(s => s.Request).ThenBy(s => s.Sample))
             groups[requests[request].Group].Rows.Add(row.GetAwaiter().GetResult());
-        foreach (RolloutGroup group in groups) AddDemonstrations(group);
-        return groups;
+    }
+
+    // A round of a group: one request, or none where the whole demonstration takes the place of samples.
+    private IEnumerable<GroupRequest> MicroGroup(RolloutGroup group, int index, int round)
+    {
+        TokenizedPrompt prompt = group.Prompt;
+        int rows = config.MicroGroup.MicroGroups[round];
+        int[] demonstration = prompt.Demonstrations.Count > 0 ? prompt.Demonstrations[0] : [];
+        int given = demonstration.Length == 0 ? 0 : MicroGroupSampling.PrefixLength(config.MicroGroup, round, group.Rows.Count(r => r.IsCorrect), demonstration.Length);
+        if (given > 0 && given == demonstration.Length)
+        {
+            for (int i = 0; i < rows; i++)
+            {
+                GroupRow row = Demonstration(prompt, demonstration);
+                row.PrefixAdvantage = i == rows - 1 ? 1 : 0;
+                group.Rows.Add(row);
+            }
+
+            yield break;
+        }
+
+        int[] prefix = demonstration[..given];
+        yield return new GroupRequest(new RolloutRequest([.. prompt.PromptIds, .. prefix], PromptKey.Of(prompt.Example.Id), rows, group.Rows.Count,
+            config.Rollout.MaxCompletionLength - given), index, prefix) { LearnsPrefixOnce = given > 0 };
     }
 
     /// <summary>Rows of all demonstrations of the prompts, for imitation.</summary>
     public IReadOnlyList<RolloutGroup> Demonstrations(IReadOnlyList<TokenizedPrompt> prompts) =>
         [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select(d => Demonstration(p, d))]))];
 
-    private void AddRequests(List<(RolloutRequest, int, int[])> requests, TokenizedPrompt prompt, int group, double progress)
+    private void AddRequests(List<GroupRequest> requests, ReplayPrompt replay, int group, double progress)
     {
         GuidanceOptions guidance = config.Guidance;
+        TokenizedPrompt prompt = replay.Prompt;
         // A group keeps its size: where demonstrations are lacking, the model samples those rows too.
         int samples = config.Rollout.NumGenerations - Math.Min(guidance.NumDemonstrations, prompt.Demonstrations.Count);
-        int key = PromptKey.Of(prompt.Example.Id), prefixed = 0;
+        int key = PromptKey.Of(prompt.Example.Id), prefixed = 0, first = 0;
+        if (replay.Replayed is not null)
+        {
+            samples--;
+            // The same prompt may be among the fresh ones of the step, and is answered anew.
+            first = config.Rollout.NumGenerations;
+        }
+
         if (guidance.PrefixStrategy != PrefixStrategy.None && prompt.Demonstrations.Count > 0)
         {
             prefixed = Math.Min(guidance.PrefixRows, samples);
@@ -64,11 +112,11 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
                 // At least one token is left to the model: the end-of-text token is never given.
                 int length = Math.Min((int)(PrefixRatio(guidance, progress) * demonstration.Length), demonstration.Length - 1);
                 int[] prefix = demonstration[..Math.Max(0, length)];
-                requests.Add((new RolloutRequest([.. prompt.PromptIds, .. prefix], key, 1, samples - prefixed + i, config.Rollout.MaxCompletionLength - prefix.Length), group, prefix));
+                requests.Add(new GroupRequest(new RolloutRequest([.. prompt.PromptIds, .. prefix], key, 1, first + samples - prefixed + i, config.Rollout.MaxCompletionLength - prefix.Length), group, prefix));
             }
         }
 
-        if (samples > prefixed) requests.Add((new RolloutRequest(prompt.PromptIds, key, samples - prefixed), group, []));
+        if (samples > prefixed) requests.Add(new GroupRequest(new RolloutRequest(prompt.PromptIds, key, samples - prefixed, first), group, []));
     }
 
     /// <summary>The share of a demonstration that is given as a prefix at a progress from 0, in the first step, to 1, in the last.</summary>
@@ -83,8 +131,9 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         return guidance.MinPrefixRatio + ((guidance.MaxPrefixRatio - guidance.MinPrefixRatio) * falling);
     }
 
-    private GroupRow Score(TokenizedPrompt prompt, RolloutRequest request, int[] prefix, Completion completion)
+    private GroupRow Score(TokenizedPrompt prompt, GroupRequest asked, Completion completion)
     {
+        (RolloutRequest request, int[] prefix) = (asked.Request, asked.Prefix);
         int[] response = [.. prefix, .. completion.Ids];
         string text = CompletionText.Decode(model.Tokenizer, response);
         return new GroupRow
@@ -98,10 +147,15 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             Result = reward.Score(prompt.Example, text),
             OverlongPenalty = Penalty(response.Length),
             IsCorrect = verifier.Score(prompt.Example, text).Value > 0,
+            PrefixAdvantage = !asked.LearnsPrefixOnce ? null : completion.Sample == request.FirstSample + request.Samples - 1 ? 1 : 0,
         };
     }
 
-    private GroupRow Demonstration(TokenizedPrompt prompt, int[] ids)
+    private GroupRow Replayed(TokenizedPrompt prompt, Experience success) => Given(prompt, success.Response, success.LogProbs);
+
+    private GroupRow Demonstration(TokenizedPrompt prompt, int[] ids) => Given(prompt, ids, null);
+
+    private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs)
     {
         string text = CompletionText.Decode(model.Tokenizer, ids);
         return new GroupRow
@@ -109,6 +163,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             Ids = [.. prompt.PromptIds, .. ids],
             PromptLength = prompt.PromptIds.Length,
             OffPolicyTokens = ids.Length,
+            BehaviorLogProbs = behaviorLogProbs,
             Text = text,
             Result = reward.Score(prompt.Example, text),
             OverlongPenalty = Penalty(ids.Length),
@@ -123,5 +178,12 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         GuidanceOptions guidance = config.Guidance;
         if (guidance.DemonstrationGate is { } gate && group.SolvedSamples > gate) return;
         foreach (int[] ids in group.Prompt.Demonstrations.Take(guidance.NumDemonstrations)) group.Rows.Add(Demonstration(group.Prompt, ids));
+    }
+
+    // What is asked of the engine for a group, and what its answers begin with.
+    private sealed record GroupRequest(RolloutRequest Request, int Group, int[] Prefix)
+    {
+        // One of the request's rows learns from the prefix, with advantage 1; otherwise all do, with their own.
+        public bool LearnsPrefixOnce { get; init; }
     }
 }

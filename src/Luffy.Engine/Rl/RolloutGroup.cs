@@ -24,6 +24,9 @@ public sealed class GroupRow
     /// <summary>True where the longest completion allowed cut it off.</summary>
     public bool Truncated { get; init; }
 
+    /// <summary>ln π_past of each response token of a replayed success; null for other rows.</summary>
+    public float[]? BehaviorLogProbs { get; init; }
+
     /// <summary>The response as text.</summary>
     public required string Text { get; init; }
 
@@ -42,13 +45,16 @@ public sealed class GroupRow
     /// <summary>Its advantage within the group.</summary>
     public double Advantage { get; set; }
 
+    /// <summary>The advantage of its off-policy tokens where they do not have the row's; null where they do.</summary>
+    public double? PrefixAdvantage { get; set; }
+
     /// <summary>True where the row takes no part in the loss and its denominators, though it was sampled and scored.</summary>
     public bool LeftOut { get; set; }
 
     /// <summary>Tokens of the response.</summary>
     public int ResponseLength => Ids.Length - PromptLength;
 
-    /// <summary>True for a whole demonstration.</summary>
+    /// <summary>True for a whole demonstration, or a replayed success.</summary>
     public bool IsDemonstration => OffPolicyTokens == ResponseLength && OffPolicyTokens > 0;
 }
 
@@ -70,5 +76,5 @@ public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
     public bool HasRewardSpread => Rows.Any(r => r.Reward != Rows[0].Reward);
 
     /// <summary>False where every advantage is zero: the group teaches nothing and is left out of the backward pass.</summary>
-    public bool HasSignal => Rows.Any(r => r.Advantage != 0);
+    public bool HasSignal => Rows.Any(r => r.Advantage != 0 || r.PrefixAdvantage > 0);
 }

@@ -17,7 +17,14 @@ public sealed class SequenceScorer(IBackend backend, TransformerModel model, Act
     public long Tokens { get; private set; }
 
     /// <summary>ln π of each response token of each row at a temperature.</summary>
-    public IReadOnlyList<float[]> LogProbs(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature = 1)
+    public IReadOnlyList<float[]> LogProbs(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature = 1) =>
+        Statistic(TokenStatistic.LogProb, parameters, rows, temperature);
+
+    /// <summary>Entropy of the distribution that each response token of each row was drawn from, in nats, at a temperature.</summary>
+    public IReadOnlyList<float[]> Entropies(ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature = 1) =>
+        Statistic(TokenStatistic.Entropy, parameters, rows, temperature);
+
+    private List<float[]> Statistic(TokenStatistic statistic, ParameterSet parameters, IReadOnlyList<TrainingRow> rows, float temperature)
     {
         var result = new List<float[]>(rows.Count);
         Tokens += rows.Sum(r => (long)r.InputTokens);
@@ -31,7 +38,7 @@ public sealed class SequenceScorer(IBackend backend, TransformerModel model, Act
                 statistics = _pass.DownloadStatistics();
             }
 
-            int next = (int)TokenStatistic.LogProb * _pass.Outputs;
+            int next = (int)statistic * _pass.Outputs;
             (int first, int count) = range.GetOffsetAndLength(rows.Count);
             for (int i = 0; i < count; i++)
             {

@@ -35,6 +35,7 @@ internal static class StepReport
         m["batch/on_solved"] = Mean(on, Solved);
         m["batch/off_solved"] = Mean(off, Solved);
         m["batch/avg_prefix_ratio"] = Mean([.. on.Where(r => r.OffPolicyTokens > 0)], r => (double)r.OffPolicyTokens / r.ResponseLength);
+        m["batch/guided_groups"] = groups.Count(g => g.Rows.Exists(r => r.OffPolicyTokens > 0));
         m["batch/dropped_rows"] = groups.Where(g => !g.HasSignal).Sum(g => g.Rows.Count);
         m["on_off_metrics/on_response_length_mean"] = Mean(on, r => r.ResponseLength);
         m["on_off_metrics/off_response_length_mean"] = Mean(off, r => r.ResponseLength);
@@ -65,6 +66,17 @@ internal static class StepReport
         m["actor/sft_skipped_updates"] = log.Entries.Count(e => !e.Result.Applied);
         m["batch/imitated_prompts"] = prompts;
         m["batch/failed_prompts_waiting"] = waiting;
+    }
+
+    /// <summary>The store of past successes after the step, and what the step took out of it.</summary>
+    public static void Experience(StepMetrics m, ExperienceStore store, IReadOnlyList<RolloutGroup> groups)
+    {
+        m["experience/replayed_groups"] = groups.Count(g => g.Rows.Exists(r => r.BehaviorLogProbs is not null));
+        m["experience/started"] = store.Started ? 1 : 0;
+        m["experience/prompts"] = store.Prompts;
+        m["experience/successes"] = store.Successes;
+        m["experience/tokens"] = store.Tokens;
+        m["experience/retired"] = store.Retired;
     }
 
     // The token statistics are those of the first update; loss, clipping and norms are means over all updates of the step.

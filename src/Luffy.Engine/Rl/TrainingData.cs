@@ -83,7 +83,7 @@ public sealed class TrainingData
 
     private static bool NeedsDemonstrations(TrainingConfiguration config) =>
         config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None
-        || config.Guidance.ImitateFailedEvery is not null;
+        || config.Guidance.ImitateFailedEvery is not null || config.MicroGroup.HasRounds();
 
     private static IReadOnlyList<PromptExample> Examples(TrainingConfiguration config)
     {

@@ -18,6 +18,9 @@ public sealed record TrainingRow
     /// <summary>One advantage for all tokens of the row.</summary>
     public float Advantage { get; init; }
 
+    /// <summary>The advantage of the off-policy tokens where they have one of their own; null where it is the row's.</summary>
+    public float? PrefixAdvantage { get; init; }
+
     /// <summary>
     /// ln π_old of each response token at the training temperature, read for sampled ones and by rl_plus; null or NaN means the current one, ratio exactly 1.
     /// </summary>
@@ -37,6 +40,9 @@ public sealed record TrainingRow
 
     /// <summary>True where the whole response is a demonstration.</summary>
     public bool IsDemonstration => OffPolicyTokens > 0 && OffPolicyTokens == ResponseLength;
+
+    /// <summary>The advantage of a response token.</summary>
+    public float AdvantageOf(int token) => token < OffPolicyTokens ? PrefixAdvantage ?? Advantage : Advantage;
 
     /// <summary>Tokens that pass through the model: the last one is only predicted.</summary>
     public int InputTokens => Ids.Length - 1;

@@ -191,6 +191,8 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         Extracted = row.Result.Extracted,
         Advantage = row.Advantage,
         OldLogprobs = row.LogProbs,
+        BehaviorLogprobs = row.BehaviorLogProbs,
+        PrefixAdvantage = row.PrefixAdvantage,
     };
 
     private static ParameterSet Reference(LanguageModel model, string directory)

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using Luffy.Engine.Configuration;
+using Luffy.Engine.Rl;
 
 namespace Luffy.Engine.Tests.Rl;
 
@@ -47,4 +49,79 @@ public sealed class BufferedRunTests : TrainingRunFixture
     [Test]
     public void Imitation_alone_has_no_failures_to_imitate() => Assert.That(
         () => Execute("refused", ["method=sft", "imitate_failed_every=3"]), Throws.TypeOf<LuffyException>().With.Message.Contains("imitate_failed_every"));
+
+    // A random model solves nothing, so that of four rows two are free, one continues half of the demonstration, and one is the demonstration.
+    private static readonly string[] Trapo =
+        ["num_demonstrations=0", "micro_groups=[2, 1, 1]", "micro_group_prefix_ratios=[0.5, 1]", "micro_group_thresholds=[1, 2]", "off_policy_reshape=trust_region"];
+
+    [Test]
+    public void Rounds_after_failures_are_given_more_and_more_of_the_demonstration()
+    {
+        Execute("trapo", [.. Trapo, "max_steps=1"]);
+        foreach (IGrouping<string, JsonElement> group in Rollouts("trapo", 1).GroupBy(r => r.GetProperty("prompt_id").GetString()!))
+        {
+            JsonElement[] rows = [.. group];
+            Assert.That(rows.Select(r => r.GetProperty("source").GetString()), Is.EqualTo(new[] { "on", "on", "on", "off" }));
+            Assert.That(rows.Select(r => r.TryGetProperty("prefix_advantage", out JsonElement a) && a.ValueKind == JsonValueKind.Number ? a.GetDouble() : double.NaN),
+                Is.EqualTo(new[] { double.NaN, double.NaN, 1, 1 }));
+            int demonstration = rows[3].GetProperty("ids").GetArrayLength() - rows[3].GetProperty("prompt_length").GetInt32();
+            Assert.That(rows.Select(r => r.GetProperty("prefix_length").GetInt32()), Is.EqualTo(new[] { 0, 0, demonstration / 2, 0 }));
+            Assert.That(rows.Select(Ids), Is.Unique, "samples of different rounds differ");
+        }
+
+        JsonElement metrics = Metrics("trapo", 1);
+        Assert.That((metrics.GetProperty("batch/guided_groups").GetDouble(), metrics.GetProperty("sampling/sampling_logp_difference/max").GetDouble()), Is.EqualTo((2, 0)));
+    }
+
+    [Test]
+    public void A_recorded_step_of_rounds_can_be_executed_again()
+    {
+        Execute("trapo", [.. Trapo, "max_steps=1", "loss_normalizer=tokens", "entropy_coef=0"]);
+        ReplayConfiguration replay = ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("loss_normalizer=tokens"), ConfigurationOverride.Parse("off_policy_reshape=trust_region")]);
+        var result = BatchReplay.Run(ModelDirectory, Path.Combine(Folder, "trapo", "rollouts", "step-000001.jsonl"), null, replay, new ModelOptions { Backend = "cpu", Dtype = StorageType.F32 });
+        JsonElement metrics = Metrics("trapo", 1);
+        foreach (string name in (string[])["loss", "actor/grad_norm"])
+            Assert.That(result[name]!.GetValue<double>(), Is.EqualTo(metrics.GetProperty(name).GetDouble()).Within(1e-5), name);
+    }
+
+    [Test]
+    public void A_run_in_rounds_resumes_to_the_same_bytes() =>
+        AssertResumesToTheSameBytes([.. Trapo, "max_steps=3", "save_steps=1", "save_total_limit=10"], steps: 3, cutAfter: 1);
+
+    // Imitation teaches the tiny model its four answers well enough to be right now and then, and at that temperature not always.
+    private string[] Exgrpo()
+    {
+        string file = Path.Combine(Folder, "sums.jsonl");
+        File.WriteAllLines(file, new[] { "1+4", "2+3", "3+2", "4+1" }.Select(sum => $$"""{"prompt":"{{sum}}=?","answer":"5","work":"</think>\\boxed{5}"}"""));
+        return
+        [
+            $"dataset_name={file}", "columns.demonstration=work", "eval_dataset_name=builtin", "method=sft_then_rl", "prompts_per_step=4", "num_generations=4", "sft_steps=20",
+            "sft_learning_rate=1e-2", "learning_rate=1e-4", "lr_scheduler_type=constant", "temperature=1.2", "behavior_reshape=p_div_p_gamma",
+            "experience_ratio=0.5", "experience_start=0", "max_steps=26", "save_steps=1", "save_total_limit=30", "mini_batches=2",
+        ];
+    }
+
+    [Test]
+    public void Past_successes_are_replayed_and_a_resumed_run_replays_the_same()
+    {
+        AssertResumesToTheSameBytes(Exgrpo(), steps: 26, cutAfter: 24);
+        JsonElement[] steps = [.. Enumerable.Range(21, 6).Select(step => Metrics("whole", step))];
+        Assert.That(steps[0].GetProperty("experience/replayed_groups").GetDouble(), Is.Zero, "nothing is stored yet");
+        Assert.That(steps[^1].GetProperty("experience/replayed_groups").GetDouble(), Is.Positive);
+        JsonElement[] replayed = [.. Rollouts("whole", 26).Where(r => r.TryGetProperty("behavior_logprobs", out JsonElement b) && b.ValueKind == JsonValueKind.Array)];
+        Assert.That(replayed, Has.Length.EqualTo((int)steps[^1].GetProperty("experience/replayed_groups").GetDouble()));
+        foreach (JsonElement row in replayed)
+        {
+            Assert.That(row.GetProperty("source").GetString(), Is.EqualTo("off"));
+            Assert.That(row.GetProperty("reward").GetDouble(), Is.EqualTo(1), "only successes are replayed");
+            string text = Ids(row), prompt = row.GetProperty("prompt_id").GetString()!;
+            Assert.That(Enumerable.Range(21, 5).SelectMany(step => Rollouts("whole", step)).Any(r => r.GetProperty("prompt_id").GetString() == prompt && Ids(r) == text), "it was sampled before");
+        }
+    }
+
+    [TestCase("experience_ratio=0.5;method=sft", "method sft")]
+    [TestCase("experience_ratio=0.5;method=grpo;max_resample_times=1", "max_resample_times")]
+    [TestCase("experience_ratio=0.5;num_generations=2", "num_generations")]
+    public void Replay_is_refused_where_it_has_no_sense(string settings, string named) => Assert.That(
+        () => ConfigurationLoader.ParseTraining("", "test", [.. settings.Split(';').Select(ConfigurationOverride.Parse)]), Throws.TypeOf<LuffyException>().With.Message.Contains(named));
 }
