@@ -199,7 +199,7 @@ public sealed class MathAnswerTests
 
     [TestCase("1", "9e999999999", "power of ten")]
     [TestCase("x", "\\foo{x}+1", "'\\foo'")]
-    [TestCase("x", "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((x", "deeper than")]
+    [TestCase("x", "((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((x", "nested too deeply")]
     [TestCase("1", "\\frac{1}{", "expected")]
     public void What_cannot_be_judged_says_why(string gold, string answer, string reason) =>
         Assert.That(MathVerifier.Compare(gold, answer), Has.Property("Correct").False.And.Property("Reason").Contains(reason));

@@ -3,15 +3,19 @@ using System.Numerics;
 namespace Luffy.Engine.Rewards.Math;
 
 /// <summary>
-/// When a decimal stands for a number that it is not: with at least six places and four significant digits it may be that number rounded or
-/// cut off. Shorter decimals are exact, so that 0.33 is no third.
+/// When a decimal stands for a number that it is not: with at least six places it may be that number rounded or cut off. Shorter decimals are
+/// exact, so that 0.33 is no third. Zeros in front are no digits: 0.0833333 has six, and of 0.011111 the five are enough, but below a
+/// thousandth six are needed, lest 1.3e-9 be the rounding of anything near.
 /// </summary>
 internal static class DecimalRounding
 {
-    private const int FewestPlaces = 6, FewestDigits = 4, FullPrecision = 12;
+    private const int FewestPlaces = 6, FewestDigits = 4, FewestDigitsOfSmall = 6, FullPrecision = 12;
+
+    private static readonly Rational Small = new(1, 1000);
 
     /// <summary>Whether a number as written is a decimal long enough to be rounded.</summary>
-    public static bool MayBeRounded(Literal number) => number.Significant >= FewestDigits && number.Decimals >= FewestPlaces;
+    public static bool MayBeRounded(Literal number) =>
+        number.Decimals >= FewestPlaces && number.Significant >= (number.Value.Abs().CompareTo(Small) < 0 ? FewestDigitsOfSmall : FewestDigits);
 
     /// <summary>Whether a decimal is an exact number rounded or cut off at the decimal's last place, and agrees with it to six places.</summary>
     public static bool Stands(Literal @decimal, Rational exact)

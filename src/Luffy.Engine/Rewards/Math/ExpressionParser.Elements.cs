@@ -54,7 +54,7 @@ internal sealed partial class ExpressionParser
     private Expression ParseElement()
     {
         Enter();
-        var sides = new List<Expression> { ParseSide() };
+        var sides = new List<Expression> { ParseSide(inRelation: false) };
         var operators = new List<char>();
         while (IsRelation(Current))
         {
@@ -64,7 +64,7 @@ internal sealed partial class ExpressionParser
                 // What is before the sign is exact; only a bare name has its value behind.
                 if (sides.Count > 1 || sides[0] is not (Variable or Phrase))
                 {
-                    ParseSide();
+                    ParseSide(inRelation: true);
                     continue;
                 }
 
@@ -73,16 +73,16 @@ internal sealed partial class ExpressionParser
 
             if (sides.Count > 20) throw new VerificationLimitException("an answer has more than 20 relations in a chain");
             operators.Add(symbol);
-            sides.Add(ParseSide());
+            sides.Add(ParseSide(inRelation: true));
         }
 
         depth--;
         return operators.Count == 0 ? sides[0] : new Relation(sides, operators);
     }
 
-    private Expression ParseSide()
+    private Expression ParseSide(bool inRelation)
     {
-        if (AtPhrase()) return ParsePhrase();
+        if (AtPhrase(inRelation)) return ParsePhrase();
         var first = ParseSet();
         if (Current.Is(':') && !AtElementEnd())
         {
@@ -97,13 +97,14 @@ internal sealed partial class ExpressionParser
     }
 
     // Words and not unknowns: text, or several letters that are neither a function nor a few unknowns.
-    private bool AtPhrase()
+    private bool AtPhrase(bool inRelation)
     {
         var token = Current;
         if (token.Kind == TokenKind.Text) return token.Text.Length > 1 || EndsAfter(1);
         if (token.Kind != TokenKind.Word || LatexVocabulary.Functions.ContainsKey(token.Text)) return false;
-        // ABC may name a figure or an order: its letters do not change places. ab is a product.
-        return !IsProductOfLetters(token.Text) || (depth == 1 && (token.Text.Length > 2 || char.IsAsciiLetterUpper(token.Text[0])) && EndsAfter(1));
+        // ABC alone may name a figure or an order: its letters do not change places. ab is a product, and so is each side of MR = MC.
+        return !IsProductOfLetters(token.Text)
+            || (depth == 1 && !inRelation && (token.Text.Length > 2 || char.IsAsciiLetterUpper(token.Text[0])) && EndsAfter(1) && !IsRelation(Next));
     }
 
     private bool EndsAfter(int count)

@@ -12,7 +12,8 @@ internal sealed class UnreadableAnswerException(string reason) : Exception(reaso
 /// <param name="tokens">They end in <see cref="TokenKind.End"/>; a number may be split in place, as in <c>\frac12</c>.</param>
 internal sealed partial class ExpressionParser(List<Token> tokens)
 {
-    private const int Deepest = 50, LargestExponent = 1000;
+    // Four or five levels of the grammar for each pair of brackets.
+    private const int Deepest = 160, MostSets = 50, LargestExponent = 1000;
 
     private int position, depth, bars, plusMinusSigns;
 
@@ -39,7 +40,7 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
 
     private void Enter()
     {
-        if (++depth > Deepest) throw new VerificationLimitException($"an answer is nested deeper than {Deepest}");
+        if (++depth > Deepest) throw new VerificationLimitException("an answer is nested too deeply");
     }
 
     // Sums joined by union, intersection and difference, from left to right.
@@ -49,7 +50,7 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
         var left = ParseSum();
         for (int operations = 0; Current.Is('∪') || Current.Is('∩') || Current.Is('∖'); operations++)
         {
-            if (operations >= Deepest) throw new VerificationLimitException($"an answer joins more than {Deepest} sets");
+            if (operations >= MostSets) throw new VerificationLimitException($"an answer joins more than {MostSets} sets");
             char symbol = Take().Text[0];
             left = new SetOperation(symbol, left, ParseSum());
         }
@@ -205,7 +206,7 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
         for (int count = 0; ; count++)
         {
             if (count > 8) throw new VerificationLimitException("an answer has more than 8 exponents and factorials behind one another");
-            if (Current.Is('!') ) value = TakeFactorial(value);
+            if (Current.Is('!')) value = TakeFactorial(value);
             else if (TryTake('°')) value = new Call("degree", value);
             else if (TryTake('^')) value = new Power(value, ParseExponent());
             else break;

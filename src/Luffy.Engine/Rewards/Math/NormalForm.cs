@@ -115,7 +115,8 @@ internal sealed class NormalForm(AtomTable atoms, VerificationBudget budget)
         if (form.Value is { } value)
         {
             if (value.IsZero || value.Abs().IsOne) return Number(exponent.IsEven ? value * value : value);
-            return exponent * value.Bits <= MostBits ? Number(value.Pow((int)exponent)) : null;
+            double bits = (double)exponent * (BigInteger.Log(BigInteger.Abs(value.Numerator), 2) + BigInteger.Log(value.Denominator, 2));
+            return bits <= MostBits ? Number(value.Pow((int)exponent)) : null;
         }
 
         if (exponent > LargestExponent) return null;
@@ -162,11 +163,17 @@ internal sealed class NormalForm(AtomTable atoms, VerificationBudget budget)
         if (value.Bits * order > MostBits) return null;
         var rest = value.Numerator * BigInteger.Pow(value.Denominator, order - 1);
         var root = Number(new Rational(1, value.Denominator));
+        if (ExactRoot(order, rest) is { } whole) return Times(root, Number(new Rational(whole, 1)));
         for (int prime = 2; prime < 1000 && !rest.IsOne; prime += prime == 2 ? 1 : 2)
         {
-            budget.Spend();
+            budget.Spend(1 + rest.GetBitLength() / 512);
             int power = 0;
-            for (; (rest % prime).IsZero; power++) rest /= prime;
+            for (; (rest % prime).IsZero; power++)
+            {
+                budget.Spend(1 + rest.GetBitLength() / 512);
+                rest /= prime;
+            }
+
             if (power == 0) continue;
             root = Times(root, Number(new Rational(BigInteger.Pow(prime, power / order), 1)));
             // 4^(1/4) is 2^(1/2): lowest terms, so that a root has one name.

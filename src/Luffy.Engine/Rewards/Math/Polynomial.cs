@@ -48,7 +48,7 @@ internal sealed class Polynomial
     /// <summary>Product with a number.</summary>
     public Polynomial Times(Rational factor, VerificationBudget budget)
     {
-        budget.Spend(1 + terms.Count);
+        foreach (var term in terms.Values) budget.Spend(CostOf(term) + CostOf(factor));
         return factor.IsZero ? Zero : new(terms.ToDictionary(term => term.Key, term => Checked(term.Value * factor)));
     }
 
@@ -60,7 +60,7 @@ internal sealed class Polynomial
         {
             foreach (var (otherMonomial, otherFactor) in other.terms)
             {
-                budget.Spend(1 + (factor.Bits + otherFactor.Bits) / 256);
+                budget.Spend(CostOf(factor) + CostOf(otherFactor));
                 var (reduced, number) = Reduce(monomial.Times(otherMonomial), atoms);
                 Add(product, reduced, Checked(factor * otherFactor * number), budget);
             }
@@ -117,10 +117,17 @@ internal sealed class Polynomial
 
     private static void Add(Dictionary<Monomial, Rational> sum, Monomial monomial, Rational factor, VerificationBudget budget)
     {
-        budget.Spend();
+        budget.Spend(CostOf(factor));
         factor = sum.TryGetValue(monomial, out var before) ? Checked(before + factor) : factor;
         if (factor.IsZero) sum.Remove(monomial);
         else sum[monomial] = factor;
+    }
+
+    // Lowest terms take a greatest common divisor, which goes with the square of the length; integers do without.
+    private static long CostOf(Rational value)
+    {
+        long words = value.Bits / 64;
+        return 1 + (value.IsInteger ? words / 16 : words * words / 256);
     }
 
     private static Polynomial Bounded(Dictionary<Monomial, Rational> terms)
