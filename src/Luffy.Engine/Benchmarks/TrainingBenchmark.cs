@@ -49,10 +49,10 @@ public static class TrainingBenchmark
         var step = new PolicyStep(parameters, new PolicyUpdater(backend, model, plan, arena, plan.LossScratchIsElsewhere ? parameters.FreeUntilBackward : default), optimizer);
         var loss = new LossOptions();
         float[] weights = LossWeights.Of(rows, loss.LossNormalizer, size.Length);
-        PolicyLossOptions objective = loss.ToKernelOptions(1, loss.EntropyCoef);
+        var objectives = PolicyObjectives.Of(loss, 1, loss.EntropyCoef);
         double[] seconds = Stopwatches.Measure(options, () =>
         {
-            UpdateResult update = step.Run(rows, weights, objective, o.LearningRate, new PolicyStatistics()).Update;
+            UpdateResult update = step.Run(rows, weights, objectives, o.LearningRate, new PolicyStatistics()).Update;
             backend.Synchronize();
             if (!update.Applied) throw new LuffyException("the gradient of the benchmark's step is not finite, so its time means nothing");
         });

@@ -162,6 +162,9 @@ public enum AdvantageEstimator
 
     /// <summary>Reward minus the group's mean, and that normalised as in reinforce_plus_plus.</summary>
     ReinforcePlusPlusBaseline,
+
+    /// <summary>1 for a right sample, −1 for a wrong one; a demonstration's reward minus the group's mean.</summary>
+    Sign,
 }
 
 /// <summary>Which rows' rewards make the mean that advantages are measured from.</summary>

@@ -39,6 +39,16 @@ public sealed record GuidanceOptions
     [Bounds(Minimum = 0, Maximum = 1)]
     public double MaxPrefixRatio { get; init; } = 0.9;
 
+    /// <summary>Give each prefix a share drawn uniformly from what prefix_strategy says up to max_prefix_ratio, as Prefix-RFT does (arXiv 2507.01679).</summary>
+    public bool PrefixUniform { get; init; }
+
+    /// <summary>
+    /// Of the prefixes' tokens of a step, learn from this share alone, that of the largest entropy of the policy; the others stay in the denominators.
+    /// 0.2 in Prefix-RFT (arXiv 2507.01679), whose code chooses within a micro-batch. null means from all. Costs a forward pass over the rows with a prefix.
+    /// </summary>
+    [Bounds(Minimum = 0, AboveMinimum = true, Maximum = 1)]
+    public double? PrefixTopEntropy { get; init; }
+
     /// <summary>Sampled rows of a group that continue a prefix.</summary>
     [Bounds(Minimum = 1)]
     public int PrefixRows { get; init; } = 1;

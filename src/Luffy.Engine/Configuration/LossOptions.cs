@@ -43,6 +43,13 @@ public sealed record LossOptions
     /// <summary>The largest weight of an off-policy token; null means no bound.</summary>
     public double? OffPolicyClipHigh { get; init; }
 
+    /// <summary>
+    /// The weight of a demonstration's tokens in imitation (sft, sft_then_rl, imitate_failed_every, sft_loss_coef), with the parameters of
+    /// off_policy_reshape. logp is the cross-entropy. none is DFT (arXiv 2508.05629): the cross-entropy times the token's probability as a constant, whose
+    /// gradient is that of the probability itself. trust_region is TrSFT (arXiv 2512.17636), p_one_minus_p CHORD-φ (arXiv 2508.11408).
+    /// </summary>
+    public PolicyReshape SftReshape { get; init; } = PolicyReshape.Logp;
+
     /// <summary>The weight of on-policy tokens as a function of their ratio.</summary>
     public PolicyReshape OnPolicyReshape { get; init; }
 
@@ -131,11 +138,10 @@ public sealed record LossOptions
         KlEstimator = KlEstimator,
     };
 
-    /// <summary>The settings of imitation steps as the kernel takes them: temperature 1, and no bonus or penalty.</summary>
-    /// <param name="reshape">sft_reshape; its parameters are those of off_policy_reshape.</param>
-    public PolicyLossOptions ToImitationOptions(PolicyReshape reshape) => new()
+    /// <summary>The settings of imitation as the kernel takes them: temperature 1, neither entropy bonus nor KL.</summary>
+    public PolicyLossOptions ToImitationOptions() => new()
     {
-        OffPolicyShaping = ShapingOf(reshape),
+        OffPolicyShaping = ShapingOf(SftReshape),
         OffPolicyGamma = (float)OffPolicyGamma,
         OffPolicyExponent = (float)OffPolicyExponent,
         OffPolicyLogProbWeight = (float)OffPolicyLogpWeight,
@@ -169,6 +175,8 @@ public sealed record LossOptions
     {
         if (OffPolicyReshape == PolicyReshape.Cispo)
             throw LuffyException.Usage("off_policy_reshape cispo clips the ratio of sampled tokens; use on_policy_reshape: cispo.");
+        if (SftReshape is PolicyReshape.Cispo or PolicyReshape.RlPlus)
+            throw LuffyException.Usage($"sft_reshape {ConfigurationKey.SnakeCase(SftReshape.ToString())} compares with an old policy, and imitation has none; use it in reinforcement learning.");
         if (BehaviorReshape is PolicyReshape.Cispo or PolicyReshape.RlPlus)
         {
             throw LuffyException.Usage(

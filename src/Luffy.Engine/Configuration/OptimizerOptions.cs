@@ -11,13 +11,6 @@ public sealed record OptimizerOptions
     [Bounds(Minimum = 0)]
     public double? SftLearningRate { get; init; }
 
-    /// <summary>
-    /// The weight of a demonstration's tokens in imitation (sft, sft_then_rl, imitate_failed_every), with the parameters of off_policy_reshape. logp is the
-    /// cross-entropy. none is DFT (arXiv 2508.05629): the cross-entropy times the token's probability as a constant, whose gradient is that of the
-    /// probability itself. trust_region is TrSFT (arXiv 2512.17636).
-    /// </summary>
-    public PolicyReshape SftReshape { get; init; } = PolicyReshape.Logp;
-
     /// <summary>How the learning rate goes over the steps.</summary>
     public LearningRateScheduler LrSchedulerType { get; init; }
 

@@ -12,14 +12,23 @@ public sealed record RewardOptions
     /// <summary>
     /// How advantages are made of rewards: grpo takes the mean of the group away, rloo (arXiv 2402.14740) the mean of its other rows.
     /// reinforce_plus_plus (arXiv 2501.03262) normalises rewards over all tokens of a step, and reinforce_plus_plus_baseline what the group's mean
-    /// leaves of them: these two move groups of equal rewards too. A KL penalty (beta) stays in the loss with all of them.
+    /// leaves of them: these two move groups of equal rewards too. sign is SRFT's (arXiv 2506.19767): 1 for a right sample and −1 for a wrong one, while a
+    /// demonstration has what grpo gives it. A KL penalty (beta) stays in the loss with all of them.
     /// </summary>
     public AdvantageEstimator AdvantageEstimator { get; init; }
+
+    /// <summary>
+    /// Multiply the loss of samples that the verifier calls right with this times e^H, H being the mean entropy of the policy over the samples' tokens of
+    /// a step, a constant to the gradient: w_RL of SRFT (arXiv 2506.19767), 0.1 there. Its text does not say over which tokens H is taken. null means 1.
+    /// Costs a forward pass over the samples.
+    /// </summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double? PositiveEntropyCoef { get; init; }
 
     /// <summary>The rows of a group whose mean advantages are measured from; reinforce_plus_plus has no such mean.</summary>
     public AdvantageBaseline AdvantageBaseline { get; init; }
 
-    /// <summary>What advantages of advantage_estimator grpo are divided by, the others have no choice; the published LUFFY run divides by nothing.</summary>
+    /// <summary>What advantages of advantage_estimator grpo, and of sign where they are a demonstration's, are divided by, the others have no choice; the published LUFFY run divides by nothing.</summary>
     public RewardScaling ScaleRewards { get; init; }
 
     /// <summary>
@@ -49,11 +58,13 @@ public sealed record RewardOptions
         }
 
         string estimator = ConfigurationKey.SnakeCase(AdvantageEstimator.ToString());
-        if (AdvantageEstimator != AdvantageEstimator.Grpo && ScaleRewards != RewardScaling.None)
+        if (AdvantageEstimator is not (AdvantageEstimator.Grpo or AdvantageEstimator.Sign) && ScaleRewards != RewardScaling.None)
         {
             throw LuffyException.Usage(
                 $"scale_rewards {ConfigurationKey.SnakeCase(ScaleRewards.ToString())} divides advantages of advantage_estimator grpo, but the estimator is {estimator}; set scale_rewards to none.");
         }
+        if (AdvantageEstimator == AdvantageEstimator.Sign && ScaleRewards == RewardScaling.Batch)
+            throw LuffyException.Usage("scale_rewards batch divides all advantages, and those of advantage_estimator sign are 1 and −1; set scale_rewards to group or none.");
         if (ScaleRewards == RewardScaling.Group && AdvantageBaseline == AdvantageBaseline.OnPolicy)
         {
             throw LuffyException.Usage(

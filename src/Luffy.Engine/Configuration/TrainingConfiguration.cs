@@ -51,6 +51,10 @@ public sealed record TrainingConfiguration
     [OptionGroup("Loss")]
     public LossOptions Loss { get; init; } = new();
 
+    /// <summary>A supervised loss on demonstrations beside reinforcement learning.</summary>
+    [OptionGroup("Supervised loss beside reinforcement learning")]
+    public SupervisedLossOptions Supervised { get; init; } = new();
+
     /// <summary>AdamW and steps.</summary>
     [OptionGroup("Optimiser")]
     public OptimizerOptions Optimizer { get; init; } = new();
@@ -95,6 +99,7 @@ public sealed record TrainingConfiguration
         ValidateMicroGroups();
         ValidateExperience();
         ValidateOptimizer();
+        ValidateSupervisedLoss();
         Reward.Validate(SampledRows, Rollout.MaxCompletionLength);
     }
 
@@ -119,6 +124,8 @@ public sealed record TrainingConfiguration
             throw LuffyException.Usage(
                 $"num_demonstrations ({demonstrations}) must be less than num_generations ({Rollout.NumGenerations}), which counts them too: a group needs a sampled row.");
         }
+        if (Guidance.PrefixStrategy == PrefixStrategy.None && (Guidance.PrefixUniform || Guidance.PrefixTopEntropy is not null))
+            throw LuffyException.Usage($"{(Guidance.PrefixUniform ? "prefix_uniform" : "prefix_top_entropy")} is about prefixes of demonstrations, and prefix_strategy none gives none.");
         if (Guidance.MinPrefixRatio > Guidance.MaxPrefixRatio)
             throw LuffyException.Usage($"min_prefix_ratio ({Guidance.MinPrefixRatio}) must not be larger than max_prefix_ratio ({Guidance.MaxPrefixRatio}).");
         if (Guidance.PrefixStrategy != PrefixStrategy.None && Guidance.PrefixRows > SampledRows)
@@ -147,9 +154,23 @@ public sealed record TrainingConfiguration
             throw LuffyException.Usage($"experience_ratio puts a past success into a group beside samples, but a group has only {SampledRows} row for both; raise num_generations.");
     }
 
+    private void ValidateSupervisedLoss()
+    {
+        Supervised.Validate();
+        if (Loss.SftReshape != PolicyReshape.Logp && ImitationSteps == 0 && Guidance.ImitateFailedEvery is null && Supervised.SftLossCoef is null)
+        {
+            string reshape = ConfigurationKey.SnakeCase(Loss.SftReshape.ToString());
+            throw LuffyException.Usage($"sft_reshape {reshape} is for imitation, and method {ConfigurationKey.SnakeCase(Method.ToString())} has none; use off_policy_reshape: {reshape}.");
+        }
+        if (Supervised.SftLossCoef is null) return;
+        if (Guidance.NumDemonstrations == 0)
+            throw LuffyException.Usage("sft_loss_coef weighs a supervised loss on the demonstrations of each group, but num_demonstrations is 0; set it to 1 at least, with method: luffy.");
+        if (Optimizer.GradientDtype == GradientStorage.Bf16)
+            throw LuffyException.Usage("gradient_dtype bf16 makes an update of one forward and backward pass, and sft_loss_coef needs one for each of its two losses; choose gradient_dtype: f32.");
+    }
+
     private void ValidateOptimizer()
     {
-        ValidateImitation();
         ValidateRatios();
         if (Optimizer.MiniBatches > Rollout.PromptsPerStep)
             throw LuffyException.Usage($"mini_batches ({Optimizer.MiniBatches}) must not be larger than prompts_per_step ({Rollout.PromptsPerStep}): each needs a prompt.");
@@ -163,16 +184,6 @@ public sealed record TrainingConfiguration
                 ? $"sft_steps ({Optimizer.SftSteps}) must be less than max_steps ({Optimizer.MaxSteps}), which counts them too."
                 : "sft_steps is only for method: sft_then_rl.");
         }
-    }
-
-    private void ValidateImitation()
-    {
-        if (Optimizer.SftReshape == PolicyReshape.Logp) return;
-        string reshape = ConfigurationKey.SnakeCase(Optimizer.SftReshape.ToString());
-        if (Optimizer.SftReshape is PolicyReshape.Cispo or PolicyReshape.RlPlus)
-            throw LuffyException.Usage($"sft_reshape {reshape} compares with an old policy, and imitation has none; use it in reinforcement learning.");
-        if (ImitationSteps == 0 && Guidance.ImitateFailedEvery is null)
-            throw LuffyException.Usage($"sft_reshape {reshape} is for imitation, and method {ConfigurationKey.SnakeCase(Method.ToString())} has none; use off_policy_reshape.");
     }
 
     // Settings that speak of importance ratios need some that are not 1.

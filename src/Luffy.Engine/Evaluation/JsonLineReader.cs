@@ -61,6 +61,13 @@ internal static class JsonLineReader
             return values;
         }
 
+        public bool Truth(string key) => Object.GetProperty(key).ValueKind switch
+        {
+            JsonValueKind.True => true,
+            JsonValueKind.False => false,
+            _ => throw Bad($"'{key}' is {Object.GetProperty(key)}", "true or false"),
+        };
+
         public string Text(string key) => Required(key, JsonValueKind.String, "a string").GetString()!;
 
         public LuffyException Bad(string found, string expected) => new($"{Where}: {found}; expected {expected}");

@@ -36,6 +36,18 @@ public sealed record RolloutRecord
     /// <summary>The advantage within the group.</summary>
     public required double Advantage { get; init; }
 
+    /// <summary>True where the row has no part in the loss of reinforcement learning and its denominators; null means that it has.</summary>
+    public bool? LeftOut { get; init; }
+
+    /// <summary>The weight of the supervised loss on the row; null means none.</summary>
+    public double? ImitationWeight { get; init; }
+
+    /// <summary>A factor on the row's loss of reinforcement learning, 0 in a group without signal, which stays in the denominators; null means 1.</summary>
+    public double? LossWeight { get; init; }
+
+    /// <summary>A factor on that loss for each of the completion's ids; null means 1 for all.</summary>
+    public IReadOnlyList<float>? TokenWeights { get; init; }
+
     /// <summary>Log-probs of the completion's ids when they were sampled; null for demonstrations, unless rl_plus scored them.</summary>
     public IReadOnlyList<float>? OldLogprobs { get; init; }
 

@@ -26,7 +26,7 @@ public static class BatchReplay
     {
         string directory = BuiltInModel.Resolve(modelDirectory);
         TransformerConfig architecture = TransformerConfig.Load(directory);
-        List<TrainingRow> rows = [.. JsonLineReader.Read(batch).Select(line => Row(line, architecture, config))];
+        List<TrainingRow> rows = [.. JsonLineReader.Read(batch).SelectMany(line => Rows(line, architecture, config))];
         if (rows.Count == 0) throw new LuffyException($"{batch}: holds no rows; expected at least one JSON object");
         int longest = rows.Max(r => r.Ids.Length);
 
@@ -45,11 +45,17 @@ public static class BatchReplay
         });
         using DeviceBuffer arena = backend.Allocate("activations", plan.Bytes);
         var statistics = new PolicyStatistics();
-        IReadOnlyList<TrainingRow> learnt = config.Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence
-            ? SequenceRatio.Apply(rows, new SequenceScorer(backend, model.Model, plan, arena), model.Parameters, (float)config.Temperature)
-            : rows;
-        new PolicyUpdater(backend, model.Model, plan, arena).Accumulate(model.Parameters, learnt,
-            LossWeights.Of(learnt, config.Loss.LossNormalizer, config.MaxCompletionLength), config.Loss.ToKernelOptions(config.Temperature, config.Loss.EntropyCoef), statistics);
+        if (config.Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence)
+            rows = [.. SequenceRatio.Apply(rows, new SequenceScorer(backend, model.Model, plan, arena), model.Parameters, (float)config.Temperature)];
+        var updater = new PolicyUpdater(backend, model.Model, plan, arena);
+        var objectives = PolicyObjectives.Of(config.Loss, config.Temperature, config.Loss.EntropyCoef);
+        float[] weights = LossWeights.Of(rows, config.Loss.LossNormalizer, config.MaxCompletionLength);
+        foreach (bool imitated in (ReadOnlySpan<bool>)[true, false])
+        {
+            int[] chosen = [.. Enumerable.Range(0, rows.Count).Where(i => rows[i].Imitated == imitated)];
+            updater.Accumulate(model.Parameters, [.. chosen.Select(i => rows[i])], [.. chosen.Select(i => weights[i])],
+                imitated ? objectives.Imitation : objectives.Reinforcement, statistics);
+        }
 
         double squares = 0;
         foreach (Parameter p in model.Parameters.Layout.All)
@@ -63,23 +69,28 @@ public static class BatchReplay
 
         var metrics = new StepMetrics(1);
         StepReport.Actor(metrics, statistics, Math.Sqrt(squares));
-        var result = new JsonObject { ["loss"] = double.IsFinite(statistics.Loss) ? statistics.Loss : null, ["tokens"] = statistics.OnPolicy.Tokens + statistics.OffPolicy.Tokens };
+        var result = new JsonObject { ["loss"] = double.IsFinite(statistics.Loss) ? statistics.Loss : null, ["tokens"] = statistics.OnPolicy.Tokens + statistics.OffPolicy.Tokens + statistics.Imitated.Tokens };
         foreach ((string name, double value) in metrics)
             if (name != "loss") result[name] = double.IsFinite(value) ? value : null;
         return result;
     }
 
-    private static TrainingRow Row(JsonLineReader.Line line, TransformerConfig architecture, ReplayConfiguration config)
+    // A recorded row is up to two rows of an update: a member of its group unless it was left out, and a row of the supervised loss.
+    private static IEnumerable<TrainingRow> Rows(JsonLineReader.Line line, TransformerConfig architecture, ReplayConfiguration config)
     {
         int[] ids = line.Ids("ids", architecture.VocabularySize, 2);
         if (ids.Length > architecture.MaxPositions) throw line.Bad($"'ids' has {ids.Length} entries", $"at most {architecture.MaxPositions} (max_position_embeddings)");
         int prompt = line.Integer("prompt_length", 1, ids.Length - 1), response = ids.Length - prompt;
         string source = line.Text("source");
         if (source is not ("on" or "off")) throw line.Bad($"'source' is '{source}'", "'on' or 'off'");
+        if (line.Has("imitation_weight"))
+            yield return new TrainingRow { Ids = ids, PromptLength = prompt, OffPolicyTokens = response, Advantage = 1, Imitated = true, Weight = line.Number("imitation_weight") };
+        if (line.Has("left_out") && line.Truth("left_out")) yield break;
+
         int prefix = line.Has("prefix_length") ? line.Integer("prefix_length", 0, response) : 0;
         float[]? reference = line.Has("reference_logprobs") ? line.Numbers("reference_logprobs", response) : null;
         if (config.Loss.Beta > 0 && reference is null) throw line.Bad("'reference_logprobs' is missing", $"{response} numbers, because beta is {config.Loss.Beta}");
-        return new TrainingRow
+        yield return new TrainingRow
         {
             Ids = ids,
             PromptLength = prompt,
@@ -90,6 +101,8 @@ public static class BatchReplay
             OldLogProbs = line.Has("old_logprobs") ? line.Numbers("old_logprobs", response, allowNull: true) : null,
             BehaviorLogProbs = line.Has("behavior_logprobs") ? line.Numbers("behavior_logprobs", response) : null,
             ReferenceLogProbs = reference,
+            Weight = line.Has("loss_weight") ? line.Number("loss_weight") : 1,
+            TokenWeights = line.Has("token_weights") ? line.Numbers("token_weights", response) : null,
         };
     }
 }

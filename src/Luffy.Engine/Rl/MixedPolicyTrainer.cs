@@ -23,12 +23,6 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     // How much the adaptive entropy bonus changes in a step, as in Skywork-OR1 (arXiv 2505.22312).
     private const double EntropyCoefficientStep = 0.0001;
 
-    /// <summary>What the loss of imitation is divided by.</summary>
-    public const LossNormalizer ImitationNormalizer = LossNormalizer.Tokens;
-
-    // Of demonstrations with advantage 1.
-    private readonly PolicyLossOptions _imitation = config.Loss.ToImitationOptions(config.Optimizer.SftReshape);
-
     private readonly FailedPromptBuffer? _failures = config.Guidance.ImitateFailedEvery is { } batch ? new FailedPromptBuffer(batch) : null;
     private readonly ParkedMoments? _imitationMoments = config.Guidance.ImitateFailedEvery is null ? null : new ParkedMoments(model.Parameters, optimizer);
 
@@ -70,21 +64,24 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         IReadOnlyList<RolloutGroup> groups = sampledGroups.Groups;
         var metrics = new StepMetrics(State.Step + 1);
         double rollout = watch.Elapsed.TotalSeconds;
+        double imitationWeight = imitation ? 1 : config.Supervised.CoefficientAt(progress.Step, progress.TotalSteps, progress.Spent);
         if (imitation)
         {
-            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
+            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.ImitationWeight = imitationWeight;
         }
         else
         {
             AdvantageAssignment.Assign(groups, config.Reward);
             if (config.Guidance.DemonstrationSwitch) AdvantageAssignment.SwitchToImitation(groups);
+            WeighLosses(groups, imitationWeight);
+            EntropyWeights.Apply(groups, config, rows => scorer.Entropies(model.Parameters, rows, (float)config.Rollout.Temperature));
         }
 
         double rate = imitation ? ImitationRate(progress) : Schedule(config.Optimizer.LearningRate, progress);
         double update = watch.Elapsed.TotalSeconds;
         var log = new UpdateLog();
         long trained = imitation
-            ? UpdateOnce(groups, _imitation, ImitationNormalizer, rate, log)
+            ? UpdateOnce(groups, rate, log)
             : UpdateAll(groups, rate, log);
         if (!imitation && _failures is not null) trained += ImitateFailures(_failures, sampledGroups, metrics);
         if (!imitation && _replay is not null)
@@ -109,6 +106,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         StepReport.Fill(metrics, sampledGroups, log, imitation);
         metrics["actor/lr"] = rate;
         metrics["actor/entropy_coef"] = imitation ? 0 : State.EntropyCoefficient;
+        metrics["actor/supervised_coef"] = groups.SelectMany(g => g.Rows).Select(r => r.ImitationWeight).DefaultIfEmpty().Max();
         metrics["num_tokens"] = State.Tokens;
         metrics["num_sampled_tokens"] = State.SampledTokens;
         metrics["perf/tokens_per_second"] = (trained + sampled) / end;
@@ -127,10 +125,21 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     private double Schedule(double peak, TrainingProgress progress) =>
         new LearningRateSchedule(peak, config.Optimizer.LrSchedulerType, config.Optimizer.WarmupSteps, progress.TotalSteps).At(progress.Step, progress.Spent);
 
+    // The weights of the two losses, where there is a supervised one beside reinforcement learning.
+    private void WeighLosses(IReadOnlyList<RolloutGroup> groups, double coefficient)
+    {
+        if (config.Supervised.SftLossCoef is null) return;
+        foreach (GroupRow row in groups.SelectMany(g => g.Rows))
+        {
+            // A replayed success is the policy's own.
+            if (row.IsDemonstration && row.BehaviorLogProbs is null) row.ImitationWeight = coefficient;
+            if (config.Supervised.SftLossInterpolation) row.LossWeight = 1 - coefficient;
+        }
+    }
+
     private long UpdateAll(IReadOnlyList<RolloutGroup> groups, double rate, UpdateLog log)
     {
         if (!model.Backend.BatchInvariant) RecomputeLogProbs(groups);
-        PolicyLossOptions options = config.Loss.ToKernelOptions(config.Rollout.Temperature, State.EntropyCoefficient);
         Dictionary<GroupRow, float[]>? referenceLogProbs = reference is null ? null : ReferenceLogProbs(groups, reference);
         long tokens = 0;
         int parts = Math.Min(config.Optimizer.MiniBatches, groups.Count);
@@ -140,8 +149,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
             for (int part = 0; part < parts; part++)
             {
                 int first = groups.Count * part / parts, last = groups.Count * (part + 1) / parts;
-                RolloutGroup[] slice = [.. groups.Skip(first).Take(last - first)];
-                tokens += UpdateOnce(slice, options, config.Loss.LossNormalizer, rate, log, referenceLogProbs);
+                tokens += UpdateOnce([.. groups.Skip(first).Take(last - first)], rate, log, referenceLogProbs);
             }
         }
 
@@ -159,8 +167,8 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         {
             if (prompts == 0) _imitationMoments!.Exchange();
             IReadOnlyList<RolloutGroup> groups = collector.Demonstrations([.. ids.Select(FindPrompt)]);
-            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.Advantage = 1;
-            tokens += UpdateOnce(groups, _imitation, ImitationNormalizer, rate, log);
+            foreach (GroupRow row in groups.SelectMany(g => g.Rows)) row.ImitationWeight = 1;
+            tokens += UpdateOnce(groups, rate, log);
             prompts += ids.Count;
         }
 
@@ -170,47 +178,28 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     }
 
     // One optimiser update over some groups.
-    private long UpdateOnce(IReadOnlyList<RolloutGroup> groups, PolicyLossOptions options, LossNormalizer normalizer, double rate, UpdateLog log,
-        Dictionary<GroupRow, float[]>? referenceLogProbs = null)
+    private long UpdateOnce(IReadOnlyList<RolloutGroup> groups, double rate, UpdateLog log, Dictionary<GroupRow, float[]>? referenceLogProbs = null)
     {
-        var rows = new List<(TrainingRow Row, bool Signal)>();
-        foreach (RolloutGroup group in groups)
-        {
-            bool signal = group.HasSignal;
-            foreach (GroupRow row in group.Rows) rows.Add((ToTrainingRow(row, signal ? referenceLogProbs : null), signal));
-        }
-
-        float[] weights = LossWeights.Of([.. rows.Select(r => r.Row)], normalizer, config.Rollout.MaxCompletionLength);
-        int[] chosen = [.. Enumerable.Range(0, rows.Count).Where(i => rows[i].Signal && !rows[i].Row.Masked)];
+        UpdateRows rows = UpdateRows.Of(groups, config.Reward.MaskTruncatedCompletions, referenceLogProbs);
+        float[] weights = LossWeights.Of(rows.Rows, config.Loss.LossNormalizer, config.Rollout.MaxCompletionLength);
+        int[] chosen = [.. Enumerable.Range(0, weights.Length).Where(i => rows.HasGradient[i])];
         if (chosen.Length == 0) return 0;
 
         var statistics = new PolicyStatistics();
-        IReadOnlyList<TrainingRow> learnt = [.. chosen.Select(i => rows[i].Row)];
+        IReadOnlyList<TrainingRow> learnt = [.. chosen.Select(i => rows.Rows[i])];
+        var objectives = PolicyObjectives.Of(config.Loss, config.Rollout.Temperature, State.EntropyCoefficient);
         // Before a step's first update every ratio is 1.
         if (config.Loss.ImportanceSamplingLevel == ImportanceSamplingLevel.Sequence && log.Entries.Count > 0)
-            learnt = SequenceRatio.Apply(learnt, scorer, model.Parameters, options.Temperature);
-        PolicyStepResult result = _update.Run(learnt, [.. chosen.Select(i => weights[i])], options, rate, statistics);
+            learnt = SequenceRatio.Apply(learnt, scorer, model.Parameters, objectives.Reinforcement.Temperature);
+        PolicyStepResult result = _update.Run(learnt, [.. chosen.Select(i => weights[i])], objectives, rate, statistics);
         log.Add(statistics, result.Update, result.OffPolicyNorm);
-        return chosen.Sum(i => (long)rows[i].Row.InputTokens);
+        return chosen.Sum(i => (long)rows.Rows[i].InputTokens);
     }
-
-    private TrainingRow ToTrainingRow(GroupRow row, Dictionary<GroupRow, float[]>? referenceLogProbs) => new()
-    {
-        Ids = row.Ids,
-        PromptLength = row.PromptLength,
-        OffPolicyTokens = row.OffPolicyTokens,
-        Advantage = (float)row.Advantage,
-        PrefixAdvantage = (float?)row.PrefixAdvantage,
-        OldLogProbs = row.LogProbs,
-        BehaviorLogProbs = row.BehaviorLogProbs,
-        ReferenceLogProbs = referenceLogProbs?[row],
-        Masked = row.LeftOut || (row.Truncated && config.Reward.MaskTruncatedCompletions),
-    };
 
     private void RecomputeLogProbs(IReadOnlyList<RolloutGroup> groups)
     {
         GroupRow[] rows = [.. groups.SelectMany(g => g.Rows).Where(r => r.LogProbs is not null)];
-        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => UpdateRows.Member(r))], (float)config.Rollout.Temperature);
         for (int i = 0; i < rows.Length; i++) rows[i].LogProbs = current[i];
     }
 
@@ -218,14 +207,14 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
     private void ScoreDemonstrations(IReadOnlyList<RolloutGroup> groups)
     {
         GroupRow[] rows = [.. groups.Where(g => g.HasSignal).SelectMany(g => g.Rows).Where(r => r.OffPolicyTokens > 0)];
-        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        IReadOnlyList<float[]> current = scorer.LogProbs(model.Parameters, [.. rows.Select(r => UpdateRows.Member(r))], (float)config.Rollout.Temperature);
         for (int i = 0; i < rows.Length; i++) rows[i].LogProbs = [.. current[i].Take(rows[i].OffPolicyTokens), .. rows[i].LogProbs?.Skip(rows[i].OffPolicyTokens) ?? []];
     }
 
     private Dictionary<GroupRow, float[]> ReferenceLogProbs(IReadOnlyList<RolloutGroup> groups, ParameterSet parameters)
     {
         GroupRow[] rows = [.. groups.Where(g => g.HasSignal).SelectMany(g => g.Rows)];
-        IReadOnlyList<float[]> scores = scorer.LogProbs(parameters, [.. rows.Select(r => ToTrainingRow(r, null))], (float)config.Rollout.Temperature);
+        IReadOnlyList<float[]> scores = scorer.LogProbs(parameters, [.. rows.Select(r => UpdateRows.Member(r))], (float)config.Rollout.Temperature);
         var result = new Dictionary<GroupRow, float[]>(ReferenceEqualityComparer.Instance);
         for (int i = 0; i < rows.Length; i++) result[rows[i]] = scores[i];
         return result;

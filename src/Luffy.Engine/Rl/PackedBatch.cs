@@ -47,7 +47,7 @@ internal sealed class PackedBatch(ActivationShape shape)
                 _offPolicy[o] = i < row.OffPolicyTokens ? 1 : 0;
                 _floats[0][o] = row.AdvantageOf(i);
                 _floats[1][o] = row.OldLogProbs is null ? float.NaN : row.OldLogProbs[i];
-                _floats[2][o] = weights.IsEmpty ? 0 : weights[first + s];
+                _floats[2][o] = weights.IsEmpty ? 0 : weights[first + s] * row.TokenWeight(i);
                 _floats[3][o] = row.BehaviorLogProbs is null ? float.NaN : row.BehaviorLogProbs[i];
                 _floats[4][o] = row.ReferenceLogProbs is null ? float.NaN : row.ReferenceLogProbs[i];
             }

@@ -3,7 +3,7 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Rl;
 
 /// <summary>
-/// Sums over the tokens of one optimiser step, on- and off-policy apart, in double and in row order: the numbers behind every
+/// Sums over the tokens of one optimiser step, sampled, off-policy and imitated apart, in double and in row order: the numbers behind every
 /// <c>actor/*</c> metric. Empty sets contribute exactly zero.
 /// </summary>
 public sealed class PolicyStatistics
@@ -35,6 +35,9 @@ public sealed class PolicyStatistics
         /// <summary>Tokens whose probability exceeded max_probability.</summary>
         public long Dropped { get; internal set; }
 
+        /// <summary>Tokens by probability, up to each of <see cref="ProbabilityEdges"/>; not counted for sampled ones.</summary>
+        public long[] ProbabilityHistogram { get; } = new long[ProbabilityEdges.Length];
+
         /// <summary>Mean over the tokens, 0 where there are none.</summary>
         public double Mean(double sum) => Tokens == 0 ? 0 : sum / Tokens;
     }
@@ -42,8 +45,17 @@ public sealed class PolicyStatistics
     /// <summary>Sampled tokens.</summary>
     public Sums OnPolicy { get; } = new();
 
-    /// <summary>Demonstration tokens.</summary>
+    /// <summary>Demonstration tokens that are members of a group, as whole rows or as prefixes.</summary>
     public Sums OffPolicy { get; } = new();
+
+    /// <summary>Demonstration tokens of the supervised loss.</summary>
+    public Sums Imitated { get; } = new();
+
+    /// <summary>Demonstration tokens: those in groups, or where there are none, those of the supervised loss.</summary>
+    public Sums Demonstrated => OffPolicy.Tokens > 0 ? OffPolicy : Imitated;
+
+    /// <summary>Σ weight · loss over the imitated tokens: their part of <see cref="Loss"/>.</summary>
+    public double ImitationLoss { get; private set; }
 
     /// <summary>Σ weight · (policy − entropy_coef · H + beta · kl): the loss whose gradient is taken.</summary>
     public double Loss { get; private set; }
@@ -57,9 +69,6 @@ public sealed class PolicyStatistics
     /// <summary>Sum of the same differences.</summary>
     public double SumLogProbDifference { get; private set; }
 
-    /// <summary>Demonstration tokens by probability.</summary>
-    public long[] ProbabilityHistogram { get; } = new long[ProbabilityEdges.Length];
-
     /// <summary>Adds one micro-batch's statistics [8, n] row by row.</summary>
     internal void Add(IReadOnlyList<TrainingRow> rows, Range range, ReadOnlySpan<float> weights, ReadOnlySpan<float> statistics, int outputs,
         in PolicyLossOptions options)
@@ -71,8 +80,8 @@ public sealed class PolicyStatistics
             TrainingRow row = rows[first + s];
             for (int i = 0; i < row.ResponseLength; i++, o++)
             {
-                if (weights[first + s] == 0) continue;
-                AddToken(row, i, weights[first + s], statistics, o, outputs, options);
+                float weight = weights[first + s] * row.TokenWeight(i);
+                if (weight != 0) AddToken(row, i, weight, statistics, o, outputs, options);
             }
         }
     }
@@ -80,8 +89,8 @@ public sealed class PolicyStatistics
     private void AddToken(TrainingRow row, int i, float weight, ReadOnlySpan<float> statistics, int o, int n, in PolicyLossOptions options)
     {
         float logProb = statistics[o], entropy = statistics[n + o], policy = statistics[(3 * n) + o], kl = statistics[(6 * n) + o];
-        bool off = i < row.OffPolicyTokens;
-        Sums sums = off ? OffPolicy : OnPolicy;
+        bool off = row.Imitated || i < row.OffPolicyTokens;
+        Sums sums = row.Imitated ? Imitated : off ? OffPolicy : OnPolicy;
         double probability = Math.Exp(logProb);
         sums.Tokens++;
         sums.PolicyLoss += policy;
@@ -102,11 +111,12 @@ public sealed class PolicyStatistics
 
         PolicyLoss += (double)weight * policy;
         Loss += weight * (policy - (options.EntropyCoefficient * (double)entropy) + (options.KlCoefficient * (double)kl));
+        if (row.Imitated) ImitationLoss += (double)weight * policy;
         if (off)
         {
             int bin = 0;
             while (bin < ProbabilityEdges.Length - 1 && probability > ProbabilityEdges[bin]) bin++;
-            ProbabilityHistogram[bin]++;
+            sums.ProbabilityHistogram[bin]++;
             return;
         }
 

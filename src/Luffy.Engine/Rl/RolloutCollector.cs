@@ -30,7 +30,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         }
 
         var requests = new List<GroupRequest>();
-        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, progress);
+        for (int g = 0; g < prompts.Count; g++) AddRequests(requests, prompts[g], g, progress, seed);
         Sample(requests, groups, seed, cancellation);
         for (int g = 0; g < groups.Length; g++)
         {
@@ -87,9 +87,9 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
 
     /// <summary>Rows of all demonstrations of the prompts, for imitation.</summary>
     public IReadOnlyList<RolloutGroup> Demonstrations(IReadOnlyList<TokenizedPrompt> prompts) =>
-        [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select(d => Demonstration(p, d))]))];
+        [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select(d => Demonstration(p, d, member: false))]))];
 
-    private void AddRequests(List<GroupRequest> requests, ReplayPrompt replay, int group, double progress)
+    private void AddRequests(List<GroupRequest> requests, ReplayPrompt replay, int group, double progress, ulong seed)
     {
         GuidanceOptions guidance = config.Guidance;
         TokenizedPrompt prompt = replay.Prompt;
@@ -109,8 +109,10 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             for (int i = 0; i < prefixed; i++)
             {
                 int[] demonstration = prompt.Demonstrations[i % prompt.Demonstrations.Count];
+                double ratio = PrefixRatio(guidance, progress);
+                if (guidance.PrefixUniform) ratio += (guidance.MaxPrefixRatio - ratio) * PromptKey.Uniform(seed, key, i);
                 // At least one token is left to the model: the end-of-text token is never given.
-                int length = Math.Min((int)(PrefixRatio(guidance, progress) * demonstration.Length), demonstration.Length - 1);
+                int length = Math.Min((int)(ratio * demonstration.Length), demonstration.Length - 1);
                 int[] prefix = demonstration[..Math.Max(0, length)];
                 requests.Add(new GroupRequest(new RolloutRequest([.. prompt.PromptIds, .. prefix], key, 1, first + samples - prefixed + i, config.Rollout.MaxCompletionLength - prefix.Length), group, prefix));
             }
@@ -151,11 +153,11 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         };
     }
 
-    private GroupRow Replayed(TokenizedPrompt prompt, Experience success) => Given(prompt, success.Response, success.LogProbs);
+    private GroupRow Replayed(TokenizedPrompt prompt, Experience success) => Given(prompt, success.Response, success.LogProbs, member: true);
 
-    private GroupRow Demonstration(TokenizedPrompt prompt, int[] ids) => Given(prompt, ids, null);
+    private GroupRow Demonstration(TokenizedPrompt prompt, int[] ids, bool member) => Given(prompt, ids, null, member);
 
-    private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs)
+    private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs, bool member)
     {
         string text = CompletionText.Decode(model.Tokenizer, ids);
         return new GroupRow
@@ -164,6 +166,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             PromptLength = prompt.PromptIds.Length,
             OffPolicyTokens = ids.Length,
             BehaviorLogProbs = behaviorLogProbs,
+            LeftOut = !member,
             Text = text,
             Result = reward.Score(prompt.Example, text),
             OverlongPenalty = Penalty(ids.Length),
@@ -177,7 +180,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     {
         GuidanceOptions guidance = config.Guidance;
         if (guidance.DemonstrationGate is { } gate && group.SolvedSamples > gate) return;
-        foreach (int[] ids in group.Prompt.Demonstrations.Take(guidance.NumDemonstrations)) group.Rows.Add(Demonstration(group.Prompt, ids));
+        foreach (int[] ids in group.Prompt.Demonstrations.Take(guidance.NumDemonstrations)) group.Rows.Add(Demonstration(group.Prompt, ids, config.Supervised.DemonstrationsAreMembers));
     }
 
     // What is asked of the engine for a group, and what its answers begin with.

@@ -48,8 +48,20 @@ public sealed class GroupRow
     /// <summary>The advantage of its off-policy tokens where they do not have the row's; null where they do.</summary>
     public double? PrefixAdvantage { get; set; }
 
-    /// <summary>True where the row takes no part in the loss and its denominators, though it was sampled and scored.</summary>
+    /// <summary>
+    /// True where the row is no member of its group: it has no part in advantages, in the loss of reinforcement learning and in that loss's
+    /// denominators, though it was scored.
+    /// </summary>
     public bool LeftOut { get; set; }
+
+    /// <summary>The weight of the supervised loss on this row, beside what it does as a member of its group; 0 for none.</summary>
+    public double ImitationWeight { get; set; }
+
+    /// <summary>A factor on the row's loss of reinforcement learning.</summary>
+    public double LossWeight { get; set; } = 1;
+
+    /// <summary>A factor on that loss for each response token; null means 1 for all.</summary>
+    public float[]? TokenWeights { get; set; }
 
     /// <summary>Tokens of the response.</summary>
     public int ResponseLength => Ids.Length - PromptLength;
@@ -69,11 +81,14 @@ public sealed record RolloutGroup(TokenizedPrompt Prompt, List<GroupRow> Rows)
     /// <summary>Sampled rows.</summary>
     public int Samples => Rows.Count(r => !r.IsDemonstration);
 
-    /// <summary>True where some rows are correct and some are not.</summary>
-    public bool IsMixed => Rows.Any(r => r.IsCorrect) && Rows.Any(r => !r.IsCorrect);
+    /// <summary>The rows that are compared with each other: all that are not left out.</summary>
+    public IEnumerable<GroupRow> Members => Rows.Where(r => !r.LeftOut);
 
-    /// <summary>False where all rows have the same reward.</summary>
-    public bool HasRewardSpread => Rows.Any(r => r.Reward != Rows[0].Reward);
+    /// <summary>True where some members are correct and some are not.</summary>
+    public bool IsMixed => Members.Any(r => r.IsCorrect) && Members.Any(r => !r.IsCorrect);
+
+    /// <summary>False where all members have the same reward.</summary>
+    public bool HasRewardSpread => Members.Select(r => r.Reward).Distinct().Skip(1).Any();
 
     /// <summary>False where every advantage is zero: the group teaches nothing and is left out of the backward pass.</summary>
     public bool HasSignal => Rows.Any(r => r.Advantage != 0 || r.PrefixAdvantage > 0);

@@ -3,7 +3,7 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Rl;
 
-/// <summary>Log-probs of given tokens: one forward pass, no gradients, no logits.</summary>
+/// <summary>Log-probs or entropies of given tokens: one forward pass, no gradients, no logits.</summary>
 /// <param name="backend">Computes.</param>
 /// <param name="model">The forward pass.</param>
 /// <param name="plan">How much fits at once.</param>

@@ -25,7 +25,7 @@ internal static class StepReport
         m["batch/solve_all"] = groups.Count(SolvedAll);
         if (!imitation)
         {
-            m["batch/imitated_groups"] = groups.Count(g => g.Rows.Exists(r => r.LeftOut));
+            m["batch/imitated_groups"] = groups.Count(g => g.Rows.Exists(r => r.LeftOut && !r.IsDemonstration) || g.Rows.Exists(r => r.ImitationWeight > 0));
             m["batch/resample_times"] = sampled.Resamplings;
             m["batch/replaced_groups"] = sampled.Replaced.Count;
             m["batch/replaced_solve_none"] = sampled.Replaced.Count(SolvedNone);
@@ -36,7 +36,7 @@ internal static class StepReport
         m["batch/off_solved"] = Mean(off, Solved);
         m["batch/avg_prefix_ratio"] = Mean([.. on.Where(r => r.OffPolicyTokens > 0)], r => (double)r.OffPolicyTokens / r.ResponseLength);
         m["batch/guided_groups"] = groups.Count(g => g.Rows.Exists(r => r.OffPolicyTokens > 0));
-        m["batch/dropped_rows"] = groups.Where(g => !g.HasSignal).Sum(g => g.Rows.Count);
+        m["batch/dropped_rows"] = groups.Where(g => !g.HasSignal).Sum(g => g.Rows.Count(r => r.ImitationWeight == 0));
         m["on_off_metrics/on_response_length_mean"] = Mean(on, r => r.ResponseLength);
         m["on_off_metrics/off_response_length_mean"] = Mean(off, r => r.ResponseLength);
         m["on_off_metrics/on_score"] = Mean(on, r => r.Result.Value);
@@ -85,6 +85,7 @@ internal static class StepReport
         Actor(m, log.First, Mean(log, e => e.Result.GradientNorm));
         m["loss"] = Mean(log, e => e.Statistics.Loss);
         m["actor/pg_loss"] = Mean(log, e => e.Statistics.PolicyLoss);
+        m["actor/supervised_loss"] = Mean(log, e => e.Statistics.ImitationLoss);
         m["actor/pg_clipfrac"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.Bounded));
         m["clip_ratio/region_mean"] = m["actor/pg_clipfrac"];
         m["actor/ppo_kl"] = Mean(log, e => e.Statistics.OnPolicy.Mean(e.Statistics.OnPolicy.OldMinusNew));
@@ -97,13 +98,14 @@ internal static class StepReport
     /// <summary>The statistics of one update.</summary>
     public static void Actor(StepMetrics m, PolicyStatistics statistics, double gradientNorm)
     {
-        PolicyStatistics.Sums on = statistics.OnPolicy, off = statistics.OffPolicy;
+        PolicyStatistics.Sums on = statistics.OnPolicy, off = statistics.Demonstrated;
         long tokens = on.Tokens + off.Tokens;
         m["loss"] = statistics.Loss;
         m["entropy"] = on.Tokens > 0 ? on.Mean(on.Entropy) : off.Mean(off.Entropy);
         m["actor/pg_loss"] = statistics.PolicyLoss;
         m["actor/on_pg_loss"] = on.Mean(on.PolicyLoss);
         m["actor/off_pg_loss"] = off.Mean(off.PolicyLoss);
+        m["actor/supervised_loss"] = statistics.ImitationLoss;
         m["actor/pg_clipfrac"] = on.Mean(on.Bounded);
         m["actor/ppo_kl"] = on.Mean(on.OldMinusNew);
         m["actor/on_policy_prob"] = on.Mean(on.Probability);
@@ -122,7 +124,7 @@ internal static class StepReport
         m["actor/kl_loss"] = tokens == 0 ? 0 : (on.Kl + off.Kl) / tokens;
         m["actor/grad_norm"] = gradientNorm;
         for (int i = 0; i < PolicyStatistics.ProbabilityEdges.Length; i++)
-            m[$"actor/off_prob_histogram/le_{PolicyStatistics.ProbabilityEdges[i]:0.###}"] = off.Mean(statistics.ProbabilityHistogram[i]);
+            m[$"actor/off_prob_histogram/le_{PolicyStatistics.ProbabilityEdges[i]:0.###}"] = off.Mean(off.ProbabilityHistogram[i]);
     }
 
     private static void Sampling(StepMetrics m, UpdateLog log)

@@ -32,6 +32,18 @@ public sealed record TrainingRow
     /// <summary>ln π_ref of each response token; needed by the KL term.</summary>
     public float[]? ReferenceLogProbs { get; init; }
 
+    /// <summary>
+    /// True for a row of the supervised loss: its tokens count in that loss's denominator alone, and its objective is that of
+    /// <see cref="PolicyObjectives.Imitation"/>.
+    /// </summary>
+    public bool Imitated { get; init; }
+
+    /// <summary>A factor on the loss of all tokens of the row; no part of any denominator.</summary>
+    public float Weight { get; init; } = 1;
+
+    /// <summary>A factor on the loss of each response token; 0 takes a token out and leaves the denominators as they are. Null means 1 for all.</summary>
+    public float[]? TokenWeights { get; init; }
+
     /// <summary>True takes the row out of the loss and out of its denominators (a truncated completion, where so configured).</summary>
     public bool Masked { get; init; }
 
@@ -43,6 +55,10 @@ public sealed record TrainingRow
 
     /// <summary>The advantage of a response token.</summary>
     public float AdvantageOf(int token) => token < OffPolicyTokens ? PrefixAdvantage ?? Advantage : Advantage;
+
+    /// <summary>The factor on the loss of a response token.</summary>
+    /// <param name="token">Its place in the response.</param>
+    public float TokenWeight(int token) => TokenWeights is null ? 1 : TokenWeights[token];
 
     /// <summary>Tokens that pass through the model: the last one is only predicted.</summary>
     public int InputTokens => Ids.Length - 1;

@@ -177,7 +177,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         }
     }
 
-    private static RolloutRecord Record(RolloutGroup group, GroupRow row, LanguageModel model) => new()
+    private RolloutRecord Record(RolloutGroup group, GroupRow row, LanguageModel model) => new()
     {
         PromptId = group.Prompt.Example.Id,
         DataSource = group.Prompt.Example.Source,
@@ -193,6 +193,10 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         OldLogprobs = row.LogProbs,
         BehaviorLogprobs = row.BehaviorLogProbs,
         PrefixAdvantage = row.PrefixAdvantage,
+        LeftOut = UpdateRows.TakesPart(row, config.Reward.MaskTruncatedCompletions) ? null : true,
+        ImitationWeight = row.ImitationWeight > 0 ? row.ImitationWeight : null,
+        LossWeight = !group.HasSignal && !row.LeftOut ? 0 : row.LossWeight == 1 ? null : row.LossWeight,
+        TokenWeights = row.TokenWeights,
     };
 
     private static ParameterSet Reference(LanguageModel model, string directory)

@@ -28,4 +28,10 @@ public static class PromptKey
         ulong seed = StepSeed(runSeed, step);
         return round == 0 ? seed : StepSeed(unchecked((long)seed), round);
     }
+
+    /// <summary>A number from [0, 1) that a step's seed, a prompt and a row decide; no part of what the row is sampled by.</summary>
+    /// <param name="seed">The step's.</param>
+    /// <param name="prompt">The prompt's key.</param>
+    /// <param name="row">Number of the row.</param>
+    public static double Uniform(ulong seed, int prompt, int row) => (StepSeed(unchecked((long)StepSeed(unchecked((long)seed), prompt)), row) >> 11) * (1.0 / (1UL << 53));
 }

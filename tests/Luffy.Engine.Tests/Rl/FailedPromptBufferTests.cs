@@ -44,9 +44,9 @@ public sealed class FailedPromptBufferTests
     {
         // Demonstrations of 3, 2, 4 and 4 tokens. −Σ ln p = 2.302585 + 0.616186 + 4.815891 + 7.652196 = 15.386858; of 13 tokens each has the gradient −1/13.
         double[][] probabilities = [[0.5, 0.25, 0.8], [0.9, 0.6], [0.3, 0.3, 0.3, 0.3], [0.01, 0.1, 0.5, 0.95]];
-        TrainingRow[] rows = [.. probabilities.Select(p => new TrainingRow { Ids = new int[1 + p.Length], PromptLength = 1, OffPolicyTokens = p.Length, Advantage = 1 })];
-        float[] weights = LossWeights.Of(rows, MixedPolicyTrainer.ImitationNormalizer, 128);
-        PolicyLossOptions imitation = new LossOptions().ToImitationOptions(PolicyReshape.Logp);
+        TrainingRow[] rows = [.. probabilities.Select(p => new TrainingRow { Ids = new int[1 + p.Length], PromptLength = 1, OffPolicyTokens = p.Length, Advantage = 1, Imitated = true })];
+        float[] weights = LossWeights.Of(rows, LossNormalizer.Sequences, 128);
+        PolicyLossOptions imitation = new LossOptions().ToImitationOptions();
         double loss = 0;
         for (int r = 0; r < rows.Length; r++)
         {

@@ -108,8 +108,8 @@ public sealed class MethodObjectiveTests
     private static double AssertImitation(string recipe, double[][] expected)
     {
         TrainingConfiguration config = Load(recipe);
-        TrainingRow[] rows = [.. Enumerable.Range(0, 4).Select(i => Sampled(i, null) with { OffPolicyTokens = Probability[i].Length, Advantage = 1 })];
-        return AssertGradients(config, config.Loss.ToImitationOptions(config.Optimizer.SftReshape), rows, expected, 1.0 / 13, MixedPolicyTrainer.ImitationNormalizer);
+        TrainingRow[] rows = [.. Enumerable.Range(0, 4).Select(i => Sampled(i, null) with { OffPolicyTokens = Probability[i].Length, Advantage = 1, Imitated = true })];
+        return AssertGradients(config, config.Loss.ToImitationOptions(), rows, expected, 1.0 / 13);
     }
 
     // Gradients by ln p after the row's weight are `expected` times `weight`; the summed loss comes back.

@@ -50,15 +50,15 @@ public sealed class RoundedGradientTests
         List<TrainingRow> rows = Rows(fixture);
         var weights = new float[rows.Count];
         Array.Fill(weights, 0.1f);
-        PolicyStepResult result = step.Run(rows, weights, Options, 1e-3, new PolicyStatistics());
+        PolicyStepResult result = step.Run(rows, weights, new PolicyObjectives(Options, Options), 1e-3, new PolicyStatistics());
         Assert.That(result.Update.GradientNorm, Is.Positive);
         Assert.That(result.OffPolicyNorm, Is.Null, "demonstrations and samples share the pass");
         rows = [.. rows.Where(r => r.OffPolicyTokens > 0)];
-        result = step.Run(rows, weights, Options, 1e-3, new PolicyStatistics());
+        result = step.Run(rows, weights, new PolicyObjectives(Options, Options), 1e-3, new PolicyStatistics());
         Assert.That(result.OffPolicyNorm, Is.EqualTo(result.Update.GradientNorm));
 
         TrainingRow[] empty = [new() { Ids = [1, 2], PromptLength = 2 }];
-        Assert.That(step.Run(empty, weights, Options, 1e-3, new PolicyStatistics()).Update.GradientNorm, Is.Zero);
+        Assert.That(step.Run(empty, weights, new PolicyObjectives(Options, Options), 1e-3, new PolicyStatistics()).Update.GradientNorm, Is.Zero);
     }
 
     [Test]

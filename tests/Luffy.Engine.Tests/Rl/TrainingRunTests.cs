@@ -21,6 +21,7 @@ public sealed class TrainingRunTests : TrainingRunFixture
     public void A_resumed_run_ends_in_the_same_bytes(string dtype, string gradients, string moments)
     {
         string[] settings = [$"dtype={dtype}", $"gradient_dtype={gradients}", $"moment_dtype={moments}", "max_steps=4", "save_steps=1", "save_total_limit=10", "beta=0.01", "target_entropy=6", "prefix_strategy=linear"];
+        if (gradients == "f32") settings = [.. settings, "sft_loss_coef=0.5", "sft_loss_final_coef=0.1", "sft_loss_keep_members=true", "sft_loss_entropy_weight=true", "prefix_uniform=true", "prefix_top_entropy=0.5"];
         AssertResumesToTheSameBytes(settings, steps: 4, cutAfter: 2);
     }
 
@@ -212,18 +213,65 @@ public sealed class TrainingRunTests : TrainingRunFixture
         Assert.That(restored.MaxLogProbDifference, Is.NaN);
     }
 
-    [Test]
-    public void A_recorded_step_can_be_executed_again()
+    // A random model solves nothing; by their lengths some groups have a signal all the same. Some answers are cut off at 100 tokens, and masked.
+    [TestCase("entropy_coef=0", TestName = "A recorded step of luffy")]
+    [TestCase("method=sft", TestName = "A recorded step of sft")]
+    [TestCase("method=grpo entropy_coef=0.01", TestName = "A recorded step without signal")]
+    [TestCase("demonstration_gate=0 demonstration_switch=true", TestName = "A recorded step with samples left out")]
+    [TestCase("soft_punish_cache=50 mask_truncated_completions=true entropy_coef=0.01", TestName = "A recorded step with masked rows")]
+    [TestCase("soft_punish_cache=50 sft_loss_coef=0.3 sft_loss_interpolation=true entropy_coef=0.01", TestName = "A recorded step with a supervised loss")]
+    [TestCase("soft_punish_cache=50 sft_loss_coef=0.3 sft_loss_keep_members=true", TestName = "A recorded step with imitated members")]
+    [TestCase("soft_punish_cache=50 sft_loss_coef=0.5 sft_loss_keep_members=true sft_loss_entropy_weight=true positive_entropy_coef=0.1 advantage_estimator=sign", TestName = "A recorded step of srft")]
+    [TestCase("soft_punish_cache=50 num_demonstrations=0 prefix_strategy=cosine prefix_uniform=true prefix_top_entropy=0.2", TestName = "A recorded step with weights of tokens")]
+    public void A_recorded_step_can_be_executed_again(string settings)
     {
-        Execute("run", ["max_steps=1", "loss_normalizer=tokens", "entropy_coef=0"]);
+        string[] set = [.. settings.Split(' ')];
+        Execute("run", ["max_steps=1", "loss_normalizer=tokens", .. set]);
         string rows = Path.Combine(Folder, "run", "rollouts", "step-000001.jsonl");
-        using JsonDocument metrics = JsonDocument.Parse(File.ReadLines(Path.Combine(Folder, "run", "metrics.jsonl")).First());
-        ReplayConfiguration replay = ConfigurationLoader.LoadReplay([ConfigurationOverride.Parse("loss_normalizer=tokens")]);
+        JsonElement metrics = Metrics("run", 1);
+        string entropy = set.LastOrDefault(s => s.StartsWith("entropy_coef", StringComparison.Ordinal)) ?? "entropy_coef=0.001";
+        ReplayConfiguration replay = ConfigurationLoader.LoadReplay([.. new[] { "loss_normalizer=tokens", entropy }.Select(ConfigurationOverride.Parse)]);
         var options = new ModelOptions { Backend = "cpu", Dtype = StorageType.F32 };
         var result = BatchReplay.Run(ModelDirectory, rows, Path.Combine(Folder, "gradients.safetensors"), replay, options);
-        Assert.That(result["loss"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("loss").GetDouble()).Within(1e-6));
-        Assert.That(result["actor/grad_norm"]!.GetValue<double>(), Is.EqualTo(metrics.RootElement.GetProperty("actor/grad_norm").GetDouble()).Within(1e-5));
+        foreach (string name in (string[])["loss", "actor/supervised_loss", "actor/grad_norm", "actor/on_entropy", "actor/off_policy_prob"])
+            Assert.That(result[name]!.GetValue<double>(), Is.EqualTo(metrics.GetProperty(name).GetDouble()).Within(1e-6), name);
         using SafeTensorsFile gradients = SafeTensorsFile.Open(Path.Combine(Folder, "gradients.safetensors"));
         Assert.That(gradients.Tensors.Select(t => t.Name), Does.Contain("model.layers.1.self_attn.k_proj.bias"));
+    }
+
+    [Test]
+    public void Prefixes_are_drawn_between_the_falling_share_and_the_largest_and_few_of_their_tokens_are_learnt_from()
+    {
+        Execute("prefix", ["max_steps=2", "prompts_per_step=6", "soft_punish_cache=50", "num_demonstrations=0", "prefix_strategy=cosine", "min_prefix_ratio=0.1", "max_prefix_ratio=0.8",
+            "prefix_uniform=true", "prefix_top_entropy=0.2"]);
+        int given = 0, learnt = 0;
+        foreach (JsonElement row in Rollouts("prefix", 2))
+        {
+            bool weighed = row.TryGetProperty("token_weights", out JsonElement weights);
+            int prefix = row.GetProperty("prefix_length").GetInt32();
+            Assert.That(weighed, Is.EqualTo(prefix > 0));
+            if (!weighed) continue;
+            given += prefix;
+            learnt += weights.EnumerateArray().Take(prefix).Count(w => w.GetSingle() == 1);
+            Assert.That(weights.EnumerateArray().Skip(prefix).Select(w => w.GetSingle()), Is.All.EqualTo(1));
+        }
+
+        Assert.That(learnt, Is.EqualTo((int)Math.Ceiling((0.2 * given) - 1e-9)).And.Positive);
+        int[] lengths = [.. Rollouts("prefix", 2).Select(r => r.GetProperty("prefix_length").GetInt32()).Where(n => n > 0)];
+        Assert.That(lengths, Has.Length.EqualTo(6));
+        Assert.That(lengths.Distinct().Count(), Is.GreaterThan(2), "in the last step the range is widest");
+    }
+
+    [Test]
+    public void A_supervised_loss_leaves_the_advantages_of_samples_alone()
+    {
+        string[] settings = ["max_steps=2", "soft_punish_cache=50", "num_generations=3"];
+        Execute("grpo", ["method=grpo", .. settings]);
+        Execute("both", ["sft_loss_coef=0.5", .. settings, "num_generations=4"]);
+        double[] Advantages(string run) => [.. Rollouts(run, 1).Where(r => r.GetProperty("source").GetString() == "on").Select(r => r.GetProperty("advantage").GetDouble())];
+        Assert.That(Advantages("both"), Is.EqualTo(Advantages("grpo")).And.Some.Not.Zero);
+        JsonElement metrics = Metrics("both", 1);
+        Assert.That((metrics.GetProperty("batch/imitated_groups").GetDouble(), metrics.GetProperty("actor/supervised_coef").GetDouble()), Is.EqualTo((2, 0.5)));
+        Assert.That(metrics.GetProperty("actor/supervised_loss").GetDouble(), Is.EqualTo(-0.5 * metrics.GetProperty("actor/off_policy_logprob").GetDouble()).Within(1e-5));
     }
 }
