@@ -72,7 +72,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         {
             for (int i = 0; i < rows; i++)
             {
-                GroupRow row = Demonstration(prompt, demonstration);
+                GroupRow row = Demonstration(prompt, demonstration, member: true);
                 row.PrefixAdvantage = i == rows - 1 ? 1 : 0;
                 group.Rows.Add(row);
             }
