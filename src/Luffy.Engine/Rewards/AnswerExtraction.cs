@@ -54,7 +54,7 @@ public static partial class AnswerExtraction
         string end = text.Length > LongestStatement ? text[^LongestStatement..] : text;
         if (Announcement().Matches(end) is { Count: > 0 } announcements)
         {
-            string tail = end[(announcements[^1].Index + announcements[^1].Length)..].Trim();
+            string tail = end[(announcements[^1].Index + announcements[^1].Length)..].TrimStart('}', ' ').Trim();
             var formula = Formula().Match(tail);
             string stated = formula.Success && formula.Index == 0 ? FormulaContent(formula) : tail[..(SentenceEnd().Match(tail) is { Success: true } stop ? stop.Index : tail.Length)];
             if (stated.Trim('*', '.', ':', ' ').Length > 0) return stated.Trim();

@@ -16,6 +16,7 @@ internal sealed class AnswerComparison(VerificationBudget budget)
     public bool AreEqual(Expression gold, Expression answer)
     {
         if (CompareSets(gold, answer) is { } sameSet) return sameSet;
+        (gold, answer) = (Members(gold), Members(answer));
         var (golds, goldNamed) = Assignments.Spread(ExpressionRewriter.Items(gold));
         var (answers, answerNamed) = Assignments.Spread(ExpressionRewriter.Items(answer));
         if (goldNamed != answerNamed)
@@ -33,6 +34,10 @@ internal sealed class AnswerComparison(VerificationBudget budget)
             _ => WithoutOrder(golds, answers),
         };
     }
+
+    // x ∈ {1, 2} says what {1, 2} does.
+    private static Expression Members(Expression expression) =>
+        expression is Relation { Operators: ['∈'], Sides: [_, Collection { Kind: CollectionKind.Set } set] } ? set : expression;
 
     private bool InOrder(IReadOnlyList<Expression> golds, IReadOnlyList<Expression> answers)
     {
@@ -106,7 +111,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
     // Null where not both are sets of reals, one of them written as such.
     private bool? CompareSets(Expression gold, Expression answer)
     {
-        bool IsOne(Expression e) => RealSet.IsWrittenAsOne(e) || (e is Collection { Kind: CollectionKind.List } list && list.Items.All(RealSet.IsWrittenAsOne) && list.Items.Any(item => item is Relation));
+        bool IsOne(Expression e) => RealSet.IsWrittenAsOne(e)
+            || (e is Collection { Kind: CollectionKind.List } list && list.Items.All(RealSet.IsWrittenAsOne) && list.Items.Any(item => item is Relation));
         if (!IsOne(gold) && !IsOne(answer)) return null;
         if (RealSet.Of(gold, numbers) is not { } a || RealSet.Of(answer, numbers) is not { } b) return null;
         if (a.Intervals.Count != b.Intervals.Count) return false;
@@ -171,7 +177,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
     {
         if (gold.Count != answer.Count) return false;
         // 12:30 and 2:5 may be times of day, which are no ratios.
-        bool Clock(IReadOnlyList<Expression> parts) => parts is [Literal { Significant: 0 }, Literal { Value: { IsInteger: true } minutes }] && (minutes.IsZero || (minutes.CompareTo(10) >= 0 && minutes.CompareTo(60) < 0));
+        bool Clock(IReadOnlyList<Expression> parts) => parts is [Literal { Significant: 0 }, Literal { Value: { IsInteger: true } minutes }]
+            && (minutes.IsZero || (minutes.CompareTo(10) >= 0 && minutes.CompareTo(60) < 0));
         if (InOrder(gold, answer)) return true;
         if (Clock(gold) && Clock(answer)) return false;
         for (int i = 1; i < gold.Count; i++)

@@ -15,6 +15,7 @@ internal sealed class ExpressionEquality(VerificationBudget budget)
     /// </summary>
     public bool AreEqual(Expression gold, Expression answer)
     {
+        if (IsInfinite(gold) || IsInfinite(answer)) return RealValue(gold) == RealValue(answer);
         if (budget.Try(StepsOfNormalForms, () => ByNormalForm(gold, answer)) is { } decided) return decided.Equal;
         return AtPoints(gold, answer, naturalLogarithm: true) || (HasLogarithm(gold) != HasLogarithm(answer) && AtPoints(gold, answer, naturalLogarithm: false));
     }
@@ -25,6 +26,9 @@ internal sealed class ExpressionEquality(VerificationBudget budget)
         if (expression is Literal literal) return literal.Value;
         return budget.Try(StepsOfNormalForms, () => new NormalForm(new AtomTable(), budget).Of(expression)) is { Value: { } value } ? value : null;
     }
+
+    /// <summary>Whether an expression is ∞ or −∞.</summary>
+    public static bool IsInfinite(Expression expression) => expression is Constant { Kind: ConstantKind.Infinity } or Product { Factors: [Literal, Constant { Kind: ConstantKind.Infinity }] };
 
     /// <summary>The value of an expression without unknowns where it is real, else NaN.</summary>
     public double RealValue(Expression expression)

@@ -180,7 +180,8 @@ internal sealed partial class ExpressionParser
         Enter();
         bool negative = TakeSigns();
         var factors = new List<Expression> { ParsePostfix() };
-        while (StartsFactor() && Current.Kind != TokenKind.Word && !Current.Is('(') && !Current.Is('[') && !(Current.Kind == TokenKind.Number && factors[^1] is Literal)) factors.Add(ParsePostfix());
+        while (StartsFactor() && Current.Kind != TokenKind.Word && !Current.Is('(') && !Current.Is('[')
+            && !(Current.Kind == TokenKind.Number && factors[^1] is Literal)) factors.Add(ParsePostfix());
         depth--;
         Expression argument = factors.Count == 1 ? factors[0] : new Product(factors);
         return negative ? Negate(argument) : argument;

@@ -134,6 +134,9 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
         while (StartsFactor())
         {
             if (Current.Kind == TokenKind.Number && factors[^1] is Literal) throw Unreadable("an operator between two numbers");
+            // a1f is a hexadecimal number or a name, and x2 may be x² or x₂: no product.
+            bool glued = Current is { Kind: TokenKind.Number, SpaceBefore: false } && !Next.Is('^');
+            if (glued && tokens[position - 1] is { Kind: TokenKind.Letter, Text.Length: 1 } or { Kind: TokenKind.Word }) throw Unreadable("an operator");
             factors.Add(ParsePostfix());
         }
 

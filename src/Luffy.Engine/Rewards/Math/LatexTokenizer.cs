@@ -222,9 +222,9 @@ internal ref partial struct LatexTokenizer
         bool spaced = space || content.StartsWith(' ');
         content = content.Replace("~", " ", StringComparison.Ordinal).Trim();
         space = spaced;
-        // \mathrm{e}, \text{13}: what is neither words nor a unit is as if it stood there by itself.
+        // \mathrm{e}, \text{13}, \text{10 apples}: what is neither words nor a unit is as if it stood there by itself.
         if (content.Length == 1 && command == "mathrm" && char.IsAsciiLetter(content[0])) Add(TokenKind.Letter, content);
-        else if (content.Length > 0 && !content.AsSpan().ContainsAny(LettersOfWords) && content.Length <= 40)
+        else if (content.Length is > 0 and <= 40 && (!content.AsSpan().ContainsAny(LettersOfWords) || IsNumberWithWords(content)))
         {
             foreach (var token in Tokenize(content, commasSeparate))
                 if (token.Kind != TokenKind.End) Add(token.Kind, token.Text);
@@ -232,6 +232,11 @@ internal ref partial struct LatexTokenizer
         else if (content.Length > 0) Add(TokenKind.Text, content);
         space = true;
     }
+
+    // \text{10 apples}
+    private static bool IsNumberWithWords(string content) => char.IsAsciiDigit(content[0]) && !content.AsSpan().ContainsAny(SignsOfFormulas);
+
+    private static readonly System.Buffers.SearchValues<char> SignsOfFormulas = System.Buffers.SearchValues.Create("\\{}$^_");
 
     private static readonly System.Buffers.SearchValues<char> LettersOfWords =
         System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ°$\\{}");

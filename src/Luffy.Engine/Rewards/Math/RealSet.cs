@@ -28,7 +28,7 @@ internal sealed record RealSet(IReadOnlyList<RealSet.Interval> Intervals)
     {
         Collection { Kind: CollectionKind.LeftOpen or CollectionKind.RightOpen } => true,
         Collection { Kind: CollectionKind.Bracketed, Items.Count: 2 } => true,
-        Collection { Kind: CollectionKind.Tuple, Items: [var a, var b] } => IsInfinite(a) || IsInfinite(b),
+        Collection { Kind: CollectionKind.Tuple, Items: [var a, var b] } => ExpressionEquality.IsInfinite(a) || ExpressionEquality.IsInfinite(b),
         SetOperation or Constant { Kind: ConstantKind.Reals } => true,
         Relation relation => relation.Operators.Any(symbol => symbol is not ('=' or '≡')),
         _ => false,
@@ -51,8 +51,6 @@ internal sealed record RealSet(IReadOnlyList<RealSet.Interval> Intervals)
             default: return null;
         }
     }
-
-    private static bool IsInfinite(Expression end) => end is Constant { Kind: ConstantKind.Infinity } or Product { Factors: [Literal, Constant { Kind: ConstantKind.Infinity }] };
 
     private static End? EndOf(Expression expression, ExpressionEquality numbers) =>
         numbers.RealValue(expression is Quantity { Unit: UnitNames.Degree } angle ? angle.Value : expression) is var value && !double.IsNaN(value) ? new End(expression, value) : null;
