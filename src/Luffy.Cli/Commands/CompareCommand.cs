@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Luffy.Engine;
 using Luffy.Engine.Comparison;
+using Luffy.Engine.Reporting;
 
 namespace Luffy.Cli.Commands;
 
@@ -45,8 +46,8 @@ internal static class CompareCommand
             }
             return Interruption.Run(streams, "stopping, with every run's state saved; the same command goes on", cancellation =>
             {
-                ComparisonResults results = run.Execute(CommonOptions.Console(parsed, null), cancellation);
-                (string markdown, string json) = run.Write(results);
+                RunConsole console = CommonOptions.Console(parsed, null);
+                (string markdown, string json) = run.Write(run.Execute(console, cancellation), console);
                 streams.Out.Write(parsed.GetValue(CommonOptions.Json) ? json : markdown);
             });
         });

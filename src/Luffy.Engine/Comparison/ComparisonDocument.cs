@@ -36,7 +36,7 @@ public sealed record ComparisonOrigin(string CommandLine, string Version, string
 public static class ComparisonDocument
 {
     /// <summary>The Markdown text.</summary>
-    public static string ToMarkdown(ComparisonResults results, ComparisonPlan plan, ComparisonOrigin origin)
+    public static string ToMarkdown(ComparisonResults results, ComparisonPlan plan, ComparisonOrigin origin, IReadOnlyList<(string Title, string File)> plots)
     {
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"# Comparison of methods\n\nMade by `{origin.CommandLine}`, luffy {origin.Version}, on {origin.Date}: {origin.Machine}.\n");
@@ -51,6 +51,8 @@ public static class ComparisonDocument
         Section(text, "What it cost", "Means over runs. Model FLOPs are 2·N a token sampled or scored and 6·N a token trained on, N the model's parameters.", ComparisonTables.Cost(results));
         Section(text, "Learning rates", $"Percent in distribution on the validation split ({figure}), one run each with seed {plan.Options.TuningSeed}, which is none of the reported ones; the best is taken.",
             ComparisonTables.Tuning(results));
+        if (plots.Count > 0) text.Append("\n## Over training\n\nEach line is the mean over a method's seeds; the band goes from the lowest to the highest.\n");
+        foreach ((string title, string file) in plots) text.Append(CultureInfo.InvariantCulture, $"\n![{title}]({file.Replace('\\', '/')}.png)\n");
         text.Append("\n## Configuration\n\nThe whole configuration of each run is in its `config.yaml`. What was compared:\n\n```yaml\n").Append(plan.Text.TrimEnd()).Append("\n```\n");
         return text.ToString();
     }

@@ -89,13 +89,15 @@ public sealed class ComparisonRun
         return Collect(cells, tuning);
     }
 
-    /// <summary>Writes results.md and results.json.</summary>
+    /// <summary>Writes results.md, results.json and plots/.</summary>
+    /// <param name="results">What came of it.</param>
+    /// <param name="console">Told what the plots lack.</param>
     /// <returns>The Markdown text and the JSON text.</returns>
     /// <exception cref="LuffyException">They cannot be written.</exception>
-    public (string Markdown, string Json) Write(ComparisonResults results)
+    public (string Markdown, string Json) Write(ComparisonResults results, RunConsole console)
     {
         ComparisonOrigin origin = ComparisonOrigin.Here(_request.CommandLine);
-        (string markdown, string json) = (ComparisonDocument.ToMarkdown(results, Plan, origin), ComparisonDocument.ToJson(results, Plan, origin));
+        (string markdown, string json) = (ComparisonDocument.ToMarkdown(results, Plan, origin, ComparisonPlots.Draw(results, Output, console)), ComparisonDocument.ToJson(results, Plan, origin));
         AtomicFile.WriteAllText(Path.Combine(Output, "results.md"), markdown);
         AtomicFile.WriteAllText(Path.Combine(Output, "results.json"), json);
         return (markdown, json);

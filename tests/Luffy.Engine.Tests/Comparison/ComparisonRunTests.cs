@@ -50,7 +50,7 @@ public sealed class ComparisonRunTests : TrainingRunFixture
         using var said = new StringWriter();
         ComparisonRun run = Prepare();
         ComparisonResults results = run.Execute(Console(said), CancellationToken.None);
-        (string markdown, string json) = run.Write(results);
+        (string markdown, string json) = run.Write(results, Console(said));
         Assert.That(results.Methods.Select(m => (m.Name, m.Runs.Count)), Is.EqualTo(new[] { ("sft", 2), ("luffy", 2) }));
         Assert.That(results.Tuning.Select(t => t.Accuracies.Count), Is.All.EqualTo(2));
         // A random model solves nothing, so that both rates are as good: the smaller one is taken.
@@ -58,6 +58,12 @@ public sealed class ComparisonRunTests : TrainingRunFixture
         Assert.That(results.Methods[1].Runs.Select(r => r.Summary.SampledTokens), Is.Unique.And.All.Positive, "seeds sample differently");
         Assert.That(File.ReadAllText(Path.Combine(Output, "results.md")), Is.EqualTo(markdown));
         Assert.That(markdown, Does.Contain("Made by `luffy compare --config c.yaml`").And.Contain("| luffy           |     2 |").And.Contain("## Differences from luffy"));
+        foreach (string plot in (string[])["validation", "reward", "entropy", "length", "on-policy-logprob", "off-policy-logprob"])
+        {
+            Assert.That(markdown, Does.Contain($"](plots/{plot}.png)"));
+            Assert.That(File.ReadAllBytes(Path.Combine(Output, "plots", plot + ".png"))[..4], Is.EqualTo(new byte[] { 0x89, (byte)'P', (byte)'N', (byte)'G' }));
+            Assert.That(File.ReadAllText(Path.Combine(Output, "plots", plot + ".svg")), Does.Contain("<svg").And.Contain("<path"));
+        }
         using JsonDocument read = JsonDocument.Parse(json);
         Assert.That(read.RootElement.GetProperty("methods")[0].GetProperty("runs")[1].GetProperty("summary").GetProperty("seed").GetInt64(), Is.EqualTo(2));
         Assert.That(said.ToString(), Does.Contain("4 of 4 runs to make").And.Contain("5 of 5 runs to make").And.Contain("left"));
@@ -65,7 +71,7 @@ public sealed class ComparisonRunTests : TrainingRunFixture
         // Called again it finds all there, and says the same.
         DateTime written = File.GetLastWriteTimeUtc(Path.Combine(Output, "cells", "luffy", "seed-2", "summary.json"));
         using var again = new StringWriter();
-        (string second, _) = Prepare().Write(Prepare().Execute(Console(again), CancellationToken.None));
+        (string second, _) = Prepare().Write(Prepare().Execute(Console(again), CancellationToken.None), Console(again));
         Assert.That((second, again.ToString()), Is.EqualTo((markdown, "")));
         Assert.That(File.GetLastWriteTimeUtc(Path.Combine(Output, "cells", "luffy", "seed-2", "summary.json")), Is.EqualTo(written));
 
