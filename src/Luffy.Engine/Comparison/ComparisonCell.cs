@@ -43,6 +43,9 @@ public sealed record ComparisonCell(string Method, long Seed, double? LearningRa
         throw LuffyException.Usage($"{Folder} holds a run with another configuration ({keys}); choose another --output, or take the folder away to train it anew.");
     }
 
+    /// <summary>Whether the run of another configuration would come to the same.</summary>
+    public bool IsOf(TrainingConfiguration other) => ConfigurationWriter.ToYaml(Comparable(Training)) == ConfigurationWriter.ToYaml(Comparable(other));
+
     // Neither the place nor the number of threads changes a result.
     private static TrainingConfiguration Comparable(TrainingConfiguration c) => c with { OutputDir = null, ResumeFromCheckpoint = null, Model = c.Model with { Threads = 0 } };
 }

@@ -51,6 +51,18 @@ public static class ComparisonDocument
         Section(text, "What it cost", "Means over runs. Model FLOPs are 2·N a token sampled or scored and 6·N a token trained on, N the model's parameters.", ComparisonTables.Cost(results));
         Section(text, "Learning rates", $"Percent in distribution on the validation split ({figure}), one run each with seed {plan.Options.TuningSeed}, which is none of the reported ones; the best is taken.",
             ComparisonTables.Tuning(results));
+        foreach (AblationResult ablation in results.Ablations)
+        {
+            Section(text, $"Ablation: {ablation.Ablation.Name}", $"{ablation.Ablation.Method} with `{ablation.Ablation.Key}` at several values and all else as above; percent, mean ± 95% interval over seeds.",
+                ComparisonTables.Ablation(results, ablation));
+        }
+        foreach (TaskCategory category in results.Problems.Categories)
+        {
+            Section(text, $"pass@k against temperature, {ComparisonTables.Title(category)}", "Percent of problems that one of k samples solves, estimated without bias from all samples; the model of each method's first seed.",
+                ComparisonTables.PassAtK(results, category));
+        }
+        Section(text, "Similarity to the demonstrations", "How alike greedy answers and the teacher's are on the test problems: 100 · (1 − token edits / tokens of the longer), a mean over problems and seeds.",
+            ComparisonTables.Similarity(results));
         if (plots.Count > 0) text.Append("\n## Over training\n\nEach line is the mean over a method's seeds; the band goes from the lowest to the highest.\n");
         foreach ((string title, string file) in plots) text.Append(CultureInfo.InvariantCulture, $"\n![{title}]({file.Replace('\\', '/')}.png)\n");
         text.Append("\n## Configuration\n\nThe whole configuration of each run is in its `config.yaml`. What was compared:\n\n```yaml\n").Append(plan.Text.TrimEnd()).Append("\n```\n");
@@ -73,6 +85,13 @@ public static class ComparisonDocument
                 .Where(d => d.Interval is not null).ToDictionary(d => d.Name, d => d.Interval),
             Runs = m.Runs.Select(r => new { r.Seed, Accuracy = Accuracies(results, r), r.Summary }),
         }),
+        ablations = results.Ablations.Select(a => new
+        {
+            a.Ablation.Name, a.Ablation.Method, a.Ablation.Key,
+            Values = a.Values.Select(v => new { Value = v.Name, Means = results.Problems.Categories.ToDictionary(FamilyAccuracy.MeanOf, c => Interval(v.Over(r => results.Problems.Of(c, r.Scores)))) }),
+        }),
+        pass_at_k = results.PassAtK.Select(p => new { p.Method, p.Temperature, p.Category, Chances = p.PassAt.ToDictionary(k => k.K, k => k.Chance) }),
+        similarity = results.Similarity.Select(s => new { s.Method, Means = s.ByCategory.ToDictionary(c => FamilyAccuracy.MeanOf(c.Key), c => c.Value) }),
         tuning = results.Tuning.Select(t => new { t.Method, t.Chosen, Grid = t.Accuracies.Select(a => new { LearningRate = a.Rate, a.Accuracy }) }),
     }, JsonLines.Indented) + "\n";
 

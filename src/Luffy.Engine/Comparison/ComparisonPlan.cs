@@ -10,9 +10,9 @@ namespace Luffy.Engine.Comparison;
 /// </summary>
 public sealed class ComparisonPlan
 {
-    private const string Train = "train.", Overrides = "overrides.", MethodSeeds = "method_seeds.", Tuning = "tuning.";
+    private const string Train = "train.", Overrides = "overrides.", MethodSeeds = "method_seeds.", Tuning = "tuning.", Ablated = "ablations.", PassAt = "pass_at_k.";
 
-    private static readonly string[] Prefixes = [Train, Overrides, MethodSeeds, Tuning];
+    private static readonly string[] Prefixes = [Train, Overrides, MethodSeeds, Tuning, Ablated, PassAt];
 
     // Of the runs of a comparison nobody reads the texts, and every byte is there many times over. `train` may ask for them all the same.
     private static readonly string[] Defaults = ["report_to: [jsonl]", "log_completions_steps: 0", "save_total_limit: 1"];
@@ -30,6 +30,12 @@ public sealed class ComparisonPlan
 
     /// <summary>The comparison's own keys.</summary>
     public ComparisonOptions Options { get; }
+
+    /// <summary>Single keys at several values.</summary>
+    public IReadOnlyList<Ablation> Ablations { get; private set; } = [];
+
+    /// <summary>How pass@k is measured; null where it is not.</summary>
+    public PassAtKOptions? PassAtK { get; private set; }
 
     /// <summary>What was read, as YAML, with what was given on top.</summary>
     public string Text { get; private init; } = "";
@@ -78,6 +84,7 @@ public sealed class ComparisonPlan
         }
         foreach (ConfigurationEntry entry in parts[MethodSeeds])
             plan._methodSeeds[SplitMethod(entry with { Key = entry.Key + '.' }, MethodSeeds, named).Method] = WholeNumber(entry);
+        plan.ReadAnalyses(Below(parts, Ablated), Below(parts, PassAt), methods is not null, text.Name);
         plan.Validate(text.Name);
         return plan;
     }
@@ -98,6 +105,12 @@ public sealed class ComparisonPlan
     /// <exception cref="LuffyException">The keys contradict each other; the message says where.</exception>
     public TrainingConfiguration ConfigureTuning(string method, double learningRate) =>
         Resolve(LayersOf(method, _tuning), Options.TuningSeed, learningRate, [EvaluationSplit.Validation]);
+
+    /// <summary>The resolved configuration of a run of an ablation.</summary>
+    /// <exception cref="LuffyException">There is no such key, or it has no such value; the message says where.</exception>
+    public TrainingConfiguration ConfigureAblation(Ablation ablation, string value, long seed, double? learningRate) => Resolve(
+        LayersOf(ablation.Method, [ConfigurationEntry.FromOverride(new ConfigurationOverride(ablation.Key, value, $"ablations.{ablation.Name}"))]), seed, learningRate,
+        [EvaluationSplit.Validation, EvaluationSplit.Test]);
 
     /// <summary>The configuration that measures the model before training: one step of learning rate 0, which changes nothing.</summary>
     public TrainingConfiguration ConfigureBase(long seed) => Resolve(
@@ -120,6 +133,25 @@ public sealed class ComparisonPlan
         var decided = new List<string> { string.Create(CultureInfo.InvariantCulture, $"seed: {seed}"), "eval_on_start: false", $"eval_after: {ConfigurationWriter.Format(after)}" };
         if (learningRate is { } rate) decided.Add($"learning_rate: {ConfigurationWriter.Format(rate)}");
         return ConfigurationLoader.BindTraining(ConfigurationLayers.Merge([Entries(Defaults), .. layers, Entries([.. decided])]));
+    }
+
+    private void ReadAnalyses(List<ConfigurationEntry> ablations, List<ConfigurationEntry> passAtK, bool narrowed, string name)
+    {
+        var read = ablations.GroupBy(e => e.Key.Split('.')[0]).Select(g => Ablation.Read(g.Key,
+            g.Select(e => e with { Key = e.Key.Length > g.Key.Length ? e.Key[(g.Key.Length + 1)..] : "" }),
+            narrowed ? [.. Methods, .. Recipes.Methods] : Methods, name)).ToList();
+        // A comparison of fewer methods has fewer ablations.
+        Ablations = [.. read.Where(a => Methods.Contains(a.Method))];
+        foreach (Ablation ablation in Ablations)
+            foreach (string value in ablation.Values) _ = ConfigureAblation(ablation, value, Options.FirstSeed, null);
+        if (passAtK.Count == 0) return;
+        PassAtK = new PassAtKOptions();
+        ConfigurationBinder.Apply(PassAtK, passAtK);
+        if (!narrowed && PassAtK.Methods.FirstOrDefault(m => !Methods.Contains(m)) is { } unknown)
+            throw LuffyException.Usage($"{name}: pass_at_k.methods: found '{unknown}', expected some of {string.Join(", ", Methods)}.");
+        if (PassAtK.Temperatures.Count == 0 || PassAtK.Temperatures.Any(t => t <= 0))
+            throw LuffyException.Usage($"{name}: pass_at_k.temperatures: expected one or more numbers above 0.");
+        PassAtK = PassAtK with { Methods = [.. Methods.Where(m => PassAtK.Methods.Count == 0 || PassAtK.Methods.Contains(m))] };
     }
 
     private void Validate(string name)

@@ -41,6 +41,15 @@ public sealed record ComparisonResults
     /// <summary>How learning rates were chosen; empty where they were not.</summary>
     public required IReadOnlyList<TuningResult> Tuning { get; init; }
 
+    /// <summary>Single keys at several values.</summary>
+    public required IReadOnlyList<AblationResult> Ablations { get; init; }
+
+    /// <summary>pass@k by method, temperature and category; empty where it was not measured.</summary>
+    public IReadOnlyList<PassAtKResult> PassAtK { get; init; } = [];
+
+    /// <summary>How alike greedy answers and demonstrations are; empty where the test problems have none.</summary>
+    public IReadOnlyList<SimilarityResult> Similarity { get; init; } = [];
+
     /// <summary>The method that others are compared with; null for none.</summary>
     public required string? Baseline { get; init; }
 

@@ -68,6 +68,17 @@ public sealed class ComparisonRun
             .Select(c => new ComparisonCell(c.m, c.seed, null, Path.Combine(Output, "cells", c.m, $"seed-{c.seed}"),
                 Plan.Configure(c.m, c.seed, chosen.TryGetValue(c.m, out double rate) ? rate : null)))];
 
+    /// <summary>The runs of the ablations, in the order of their values; one that the comparison has already is taken from there.</summary>
+    /// <param name="chosen">The learning rate of each method.</param>
+    /// <param name="reported">The runs that are reported.</param>
+    public IReadOnlyList<(Ablation Ablation, string Value, ComparisonCell Cell)> AblationCells(IReadOnlyDictionary<string, double> chosen, IReadOnlyList<ComparisonCell> reported) =>
+        [.. Plan.Ablations.SelectMany(a => a.Values.SelectMany(value => Plan.SeedsOf(a.Method).Take(a.Seeds ?? int.MaxValue).Select(seed =>
+        {
+            TrainingConfiguration training = Plan.ConfigureAblation(a, value, seed, chosen.TryGetValue(a.Method, out double rate) ? rate : null);
+            return (a, value, reported.FirstOrDefault(c => c.IsOf(training))
+                ?? new ComparisonCell($"{a.Method} with {a.Key} {value}", seed, null, Path.Combine(Output, "ablations", a.Name, value, $"seed-{seed}"), training));
+        })))];
+
     /// <summary>The run that measures the model before training.</summary>
     public ComparisonCell BaseCell => new(ComparisonMethod.Base, Plan.Options.FirstSeed, null, Path.Combine(Output, "cells", ComparisonMethod.Base), Plan.ConfigureBase(Plan.Options.FirstSeed));
 
@@ -83,10 +94,20 @@ public sealed class ComparisonRun
         var queue = new CellQueue(_request.Program is { } program ? new ProcessCellRunner(program) : new InProcessCellRunner(), jobs, threads, console);
         queue.Run("tuning learning rates", TuningCells, c => $"{Validation(c):P1} in distribution on the validation split", cancellation);
         TuningResult[] tuning = [.. TuningCells.GroupBy(c => c.Method).Select(g => Choose(g.Key, [.. g]))];
-        IReadOnlyList<ComparisonCell> cells = [BaseCell, .. Cells(tuning.ToDictionary(t => t.Method, t => t.Chosen))];
-        RequireSame(cells);
+        Dictionary<string, double> chosen = tuning.ToDictionary(t => t.Method, t => t.Chosen);
+        IReadOnlyList<ComparisonCell> cells = [BaseCell, .. Cells(chosen)];
+        var ablations = AblationCells(chosen, cells);
+        RequireSame(cells.Concat(ablations.Select(a => a.Cell)));
         queue.Run("comparing", cells, c => string.Join(", ", RunSummary.Load(c.Run.Summary).AccuracyAfter!.Where(f => f.Key.EndsWith("_mean", StringComparison.Ordinal)).Select(f => $"{f.Key} {f.Value:P1}")), cancellation);
-        return Collect(cells, tuning);
+        queue.Run("ablations", [.. ablations.Select(a => a.Cell).DistinctBy(c => c.Folder)], c => $"{Validation(c):P1} in distribution on the validation split", cancellation);
+        return Measure(Collect(cells, tuning, ablations), cells, console, cancellation);
+    }
+
+    private ComparisonResults Measure(ComparisonResults results, IReadOnlyList<ComparisonCell> cells, RunConsole console, CancellationToken cancellation)
+    {
+        PassAtKResult[] passAtK = Plan.PassAtK is not { } asked ? [] : [.. asked.Methods.SelectMany(m => asked.Temperatures.SelectMany(t => ComparisonMeasurements.PassAtK(
+            m, results.Methods.First(r => r.Name == m).Runs[0], cells.First(c => c.Method == m).Training, t, asked.Samples, console, cancellation)))];
+        return results with { PassAtK = passAtK, Similarity = ComparisonMeasurements.Similarity(results, cells[1].Training) };
     }
 
     /// <summary>Writes results.md, results.json and plots/.</summary>
@@ -143,7 +164,7 @@ public sealed class ComparisonRun
         return new TuningResult(method, grid, grid.OrderByDescending(g => g.Accuracy).ThenBy(g => g.Rate).First().Rate);
     }
 
-    private ComparisonResults Collect(IReadOnlyList<ComparisonCell> cells, TuningResult[] tuning)
+    private ComparisonResults Collect(IReadOnlyList<ComparisonCell> cells, TuningResult[] tuning, IReadOnlyList<(Ablation Ablation, string Value, ComparisonCell Cell)> ablations)
     {
         TestProblems? problems = null;
         RunResult Load(ComparisonCell cell)
@@ -160,8 +181,11 @@ public sealed class ComparisonRun
             ComparisonCell[] own = [.. cells.Where(c => c.Method == m)];
             return new MethodResult(m, own[0].Training.Optimizer.LearningRate, [.. own.Select(Load)]);
         })];
+        AblationResult[] ablated = [.. ablations.GroupBy(a => a.Ablation).Select(g => new AblationResult(g.Key,
+            [.. g.GroupBy(a => a.Value).Select(v => new MethodResult(v.Key, v.First().Cell.Training.Optimizer.LearningRate, [.. v.Select(a => Load(a.Cell))]))]))];
         return new ComparisonResults
         {
+            Ablations = ablated,
             Problems = problems!, Base = before, Methods = methods, Tuning = tuning, Baseline = Plan.Options.Baseline, BootstrapDraws = Plan.Options.BootstrapDraws,
         };
     }

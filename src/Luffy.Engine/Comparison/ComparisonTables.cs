@@ -53,6 +53,37 @@ public static class ComparisonTables
         ];
     }
 
+    /// <summary>The means of each value of an ablated key.</summary>
+    public static IReadOnlyList<string[]> Ablation(ComparisonResults results, AblationResult ablation) =>
+    [
+        [ablation.Ablation.Key, "seeds", .. results.Problems.Categories.Select(Title)],
+        .. ablation.Values.Select(v => (string[])[v.Name, Whole(v.Runs.Count), .. results.Problems.Categories.Select(c => Percent(v.Over(r => results.Problems.Of(c, r.Scores))))]),
+    ];
+
+    /// <summary>pass@k of one category, in percent; empty where it was not measured.</summary>
+    public static IReadOnlyList<string[]> PassAtK(ComparisonResults results, TaskCategory category)
+    {
+        PassAtKResult[] measured = [.. results.PassAtK.Where(p => p.Category == category)];
+        if (measured.Length == 0) return [];
+        return
+        [
+            ["method", "temperature", .. measured[0].PassAt.Select(p => $"pass@{p.K}")],
+            .. measured.Select(m => (string[])[m.Method, ConfigurationWriter.Format(m.Temperature), .. m.PassAt.Select(p => Percent(p.Chance))]),
+        ];
+    }
+
+    /// <summary>Similarity to the demonstrations in percent, by category; empty where there are none.</summary>
+    public static IReadOnlyList<string[]> Similarity(ComparisonResults results)
+    {
+        if (results.Similarity.Count == 0) return [];
+        TaskCategory[] categories = [.. results.Problems.Categories.Where(c => results.Similarity[0].ByCategory.ContainsKey(c))];
+        return
+        [
+            ["method", .. categories.Select(Title)],
+            .. results.Similarity.Select(s => (string[])[s.Method == ComparisonMethod.Base ? "before training" : s.Method, .. categories.Select(c => Percent(s.ByCategory[c]))]),
+        ];
+    }
+
     /// <summary>A category for people.</summary>
     public static string Title(TaskCategory category) => category switch
     {

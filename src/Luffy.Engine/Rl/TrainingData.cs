@@ -56,11 +56,7 @@ public sealed class TrainingData
     /// <exception cref="LuffyException">A file is malformed or empty, or nothing is left to train on.</exception>
     public static TrainingData Load(TrainingConfiguration config, string modelDirectory, RunConsole console)
     {
-        BpeTokenizer tokenizer = BpeTokenizer.Load(modelDirectory);
-        var validator = new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate),
-            RewardRegistry.Verifier(config.Reward.RewardFuncs), config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength,
-            TransformerConfig.Load(modelDirectory).VocabularySize)
-        { KeepWrong = !config.Guidance.DropWrongDemonstrations };
+        DemonstrationValidator validator = Validator(config, modelDirectory);
         (IReadOnlyList<TokenizedPrompt> train, DatasetReport report) = validator.Validate(Examples(config));
         foreach (string line in report.Lines()) console.Say($"training data: {line}");
         if (report.Demonstrations == 0 && NeedsDemonstrations(config))
@@ -81,6 +77,25 @@ public sealed class TrainingData
         return (config.Evaluation.EvalDatasetName ?? config.Data.DatasetName) == BuiltIn;
     }
 
+    /// <summary>
+    /// The demonstrations of the test problems by their ids, where they have some: nothing is trained on them, but answers may be compared with them.
+    /// </summary>
+    /// <exception cref="LuffyException">A file is malformed or empty.</exception>
+    public static IReadOnlyDictionary<string, int[]> TestDemonstrations(TrainingConfiguration config, string modelDirectory)
+    {
+        IReadOnlyList<PromptExample> examples = [.. MeasuredExamples(config, DatasetSplit.Test).Where(e => e.Demonstrations.Count + e.DemonstrationIds.Count > 0)];
+        return examples.Count == 0 ? new Dictionary<string, int[]>() : Validator(config, modelDirectory).Validate(examples).Prompts
+            .Where(p => p.Demonstrations.Count > 0).ToDictionary(p => p.Example.Id, p => p.Demonstrations[0]);
+    }
+
+    private static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory)
+    {
+        BpeTokenizer tokenizer = BpeTokenizer.Load(modelDirectory);
+        return new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate), RewardRegistry.Verifier(config.Reward.RewardFuncs),
+            config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength, TransformerConfig.Load(modelDirectory).VocabularySize)
+        { KeepWrong = !config.Guidance.DropWrongDemonstrations };
+    }
+
     private static bool NeedsDemonstrations(TrainingConfiguration config) =>
         config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None
         || config.Guidance.ImitateFailedEvery is not null || config.MicroGroup.HasRounds();
@@ -95,6 +110,13 @@ public sealed class TrainingData
 
     private static IReadOnlyList<TokenizedPrompt> Measured(TrainingConfiguration config, DemonstrationValidator validator, DatasetSplit split)
     {
+        IReadOnlyList<PromptExample> examples = MeasuredExamples(config, split);
+        // Demonstrations are for training; without them nothing is refused for their sake.
+        return examples.Count == 0 ? [] : validator.Validate([.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })]).Prompts;
+    }
+
+    private static IReadOnlyList<PromptExample> MeasuredExamples(TrainingConfiguration config, DatasetSplit split)
+    {
         EvaluationOptions evaluation = config.Evaluation;
         IReadOnlyList<PromptExample> examples;
         if (!MeasuresBuiltIn(config))
@@ -105,11 +127,9 @@ public sealed class TrainingData
         else
         {
             int items = evaluation.EvalItemsPerFamily > 0 ? evaluation.EvalItemsPerFamily : DefaultItemsPerFamily;
-            examples = TaskSuite.Create(TaskSuite.Measured(config.Data.TaskFamilies), split, items, MeasurementSeed, config.Data.TaskLevel);
+            examples = TaskSuite.Create(TaskSuite.Measured(config.Data.TaskFamilies), split, items, MeasurementSeed, config.Data.TaskLevel, config.Data.TaskNotation);
         }
 
-        if (evaluation.EvalItemsPerFamily > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(evaluation.EvalItemsPerFamily))];
-        // Demonstrations are for training; without them nothing is refused for their sake.
-        return validator.Validate([.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })]).Prompts;
+        return evaluation.EvalItemsPerFamily > 0 ? [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(evaluation.EvalItemsPerFamily))] : examples;
     }
 }

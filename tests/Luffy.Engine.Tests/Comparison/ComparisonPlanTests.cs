@@ -95,6 +95,12 @@ public sealed class ComparisonPlanTests
     [TestCase("methods: [luffy]\nlearning_rates: []", "learning_rates")]
     [TestCase("methods: [luffy]\nlearning_rates: [1e-5]\ntuning_seed: 2", "one of the reported seeds")]
     [TestCase("methods: [luffy]\ntuning: {max_steps: 3}", "there are no learning_rates")]
+    [TestCase("methods: [luffy]\nablations: {gamma: {method: grpo, key: off_policy_gamma, values: [1]}}", "expected one of the methods luffy")]
+    [TestCase("methods: [luffy]\nablations: {gamma: {method: luffy, key: off_policy_gama, values: [1]}}", "did you mean 'off_policy_gamma'?")]
+    [TestCase("methods: [luffy]\nablations: {gamma: {method: luffy, key: off_policy_gamma, values: [-1]}}", "0 < off_policy_gamma")]
+    [TestCase("methods: [luffy]\nablations: {gamma: {method: luffy, values: [1]}}", "expected a key")]
+    [TestCase("methods: [luffy]\npass_at_k: {methods: [grpo]}", "expected some of luffy")]
+    [TestCase("methods: [luffy]\npass_at_k: {temperatures: [0]}", "above 0")]
     [TestCase("methods: [luffy]\nmeasure: best", "one of greedy, average")]
     [TestCase("methods: [luffy]\ntrain: {num_generations: 1}", "num_demonstrations")]
     public void What_is_wrong_is_named(string yaml, string said)

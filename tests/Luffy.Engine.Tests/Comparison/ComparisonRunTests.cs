@@ -104,6 +104,28 @@ public sealed class ComparisonRunTests : TrainingRunFixture
     }
 
     [Test]
+    public void Analyses_are_measured_once_and_take_runs_that_are_there()
+    {
+        string[] settings = ["methods=[luffy]", "learning_rates=null", "seeds=1", "baseline=luffy", "eval_samples=0", "ablations.gamma.method=luffy", "ablations.gamma.key=off_policy_gamma",
+            "ablations.gamma.values=[0.1, 0.3]", "pass_at_k.temperatures=[0.5, 1]", "pass_at_k.samples=4"];
+        using var said = new StringWriter();
+        ComparisonRun run = Prepare(settings);
+        ComparisonResults results = run.Execute(Console(said), CancellationToken.None);
+        // 0.1 is what luffy has anyway.
+        Assert.That(Directory.GetDirectories(Path.Combine(Output, "ablations", "gamma")).Select(Path.GetFileName), Is.EqualTo(new[] { "0.3" }));
+        Assert.That(results.Ablations.Single().Values.Select(v => v.Name), Is.EqualTo(new[] { "0.1", "0.3" }));
+        Assert.That(results.PassAtK.Select(p => (p.Temperature, p.PassAt.Count)), Is.EqualTo(new[] { (0.5, 3), (0.5, 3), (1.0, 3), (1.0, 3) }));
+        Assert.That(results.Similarity.Select(s => s.Method), Is.EqualTo(new[] { "base", "luffy" }));
+        Assert.That(results.Similarity[1].ByCategory.Values, Is.All.InRange(0.001, 0.6), "a random model writes little that a teacher would");
+        (string markdown, _) = run.Write(results, Console(said));
+        Assert.That(markdown, Does.Contain("## Ablation: gamma").And.Contain("| luffy  |         0.5 |").And.Contain("## Similarity to the demonstrations"));
+
+        using var again = new StringWriter();
+        Prepare(settings).Execute(Console(again), CancellationToken.None);
+        Assert.That(again.ToString(), Is.Empty);
+    }
+
+    [Test]
     public void Runs_that_fail_are_named_when_the_others_are_done()
     {
         using var said = new StringWriter();

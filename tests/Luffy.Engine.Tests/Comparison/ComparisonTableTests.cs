@@ -24,7 +24,7 @@ public sealed class ComparisonTableTests
     {
         Problems = TestProblems.Of(Problems), Base = Run(1, 0, 0, 0, 0, 0), Baseline = "luffy", BootstrapDraws = 100,
         Methods = [new MethodResult("grpo", 5e-5, [Run(1, 1, 0, 0, 0, 0), Run(2, 1, 0, 1, 0, 0)]), new MethodResult("luffy", 1e-4, [Run(1, 1, 1, 1, 1, 0), Run(2, 1, 1, 1, 1, 1), Run(3, 1, 1, 1, 0, 1)])],
-        Tuning = [new TuningResult("grpo", [(5e-5, 0.25), (1e-4, 0.125)], 5e-5), new TuningResult("luffy", [(5e-5, 0.5), (1e-4, 0.75)], 1e-4)],
+        Ablations = [], Tuning = [new TuningResult("grpo", [(5e-5, 0.25), (1e-4, 0.125)], 5e-5), new TuningResult("luffy", [(5e-5, 0.5), (1e-4, 0.75)], 1e-4)],
     };
 
     [Test]

@@ -4,6 +4,24 @@ namespace Luffy.Engine.Tests.Comparison;
 
 public sealed class StatisticsTests
 {
+    [Test]
+    public void Pass_at_k_is_estimated_from_all_samples()
+    {
+        // Of 4 samples 1 is right: two draws without it are C(3,2) = 3 of C(4,2) = 6.
+        Assert.That(PassAtKResult.Estimate(4, 1, 1), Is.EqualTo(0.25).Within(1e-12));
+        Assert.That(PassAtKResult.Estimate(4, 1, 2), Is.EqualTo(0.5).Within(1e-12));
+        Assert.That((PassAtKResult.Estimate(4, 0, 4), PassAtKResult.Estimate(4, 1, 4)), Is.EqualTo((0.0, 1.0)));
+        Assert.That(PassAtKResult.Counts(24), Is.EqualTo(new[] { 1, 2, 4, 8, 16 }));
+    }
+
+    [Test]
+    public void Similarity_is_what_edits_leave_of_the_longer_sequence()
+    {
+        // One token replaced and one added: two edits, five tokens.
+        Assert.That(SimilarityResult.Of([1, 2, 3, 4], [1, 9, 3, 4, 5]), Is.EqualTo(0.6).Within(1e-12));
+        Assert.That((SimilarityResult.Of([1, 2], [1, 2]), SimilarityResult.Of([1, 2], [3, 4]), SimilarityResult.Of([], [1]), SimilarityResult.Of([], [])), Is.EqualTo((1.0, 0.0, 0.0, 1.0)));
+    }
+
     private static double[][][] Families(params double[][][] families) => families;
 
     [Test]
