@@ -28,6 +28,13 @@ public sealed record GuidanceOptions
     [Bounds(Minimum = 1)]
     public int? ImitateFailedEvery { get; init; }
 
+    /// <summary>
+    /// Demonstrations take part from this share of the training on, measured as the learning rate's schedule is; before it groups are samples
+    /// alone, so that what the policy can find by itself it learns in its own words.
+    /// </summary>
+    [Bounds(Minimum = 0, Maximum = 1, BelowMaximum = true)]
+    public double DemonstrationStart { get; init; }
+
     /// <summary>Let some samples continue the beginning of the demonstration; its tokens are off-policy, the rest on-policy.</summary>
     public PrefixStrategy PrefixStrategy { get; init; }
 

@@ -115,6 +115,8 @@ public sealed record TrainingConfiguration
         }
         if (Method is TrainingMethod.Grpo or TrainingMethod.Sft && Guidance.PrefixStrategy != PrefixStrategy.None)
             throw LuffyException.Usage("prefix_strategy gives samples the beginning of a demonstration, which needs method: luffy.");
+        if (Guidance.DemonstrationStart > 0 && demonstrations == 0)
+            throw LuffyException.Usage("demonstration_start says when demonstrations join the groups, which needs num_demonstrations of at least 1.");
         if (Guidance.DemonstrationSwitch && (demonstrations == 0 || Guidance.DemonstrationGate is null))
             throw LuffyException.Usage("demonstration_switch chooses between samples and demonstrations, which needs num_demonstrations of at least 1 and a demonstration_gate.");
         if (Guidance.ImitateFailedEvery is not null && Method == TrainingMethod.Sft)

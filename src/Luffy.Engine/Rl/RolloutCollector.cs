@@ -16,7 +16,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     /// <summary>The groups of one step, in the order of the prompts.</summary>
     /// <param name="prompts">The step's prompts, some perhaps with a past success.</param>
     /// <param name="step">Number of the step, from 0; decides the seed.</param>
-    /// <param name="progress">From 0 to 1 over the steps; decides the length of prefixes.</param>
+    /// <param name="progress">From 0 to 1 over the steps; decides the length of prefixes, and whether demonstrations take part yet.</param>
     /// <param name="round">How many times the step has sampled already; decides the seed too.</param>
     /// <param name="cancellation">Stops between decoding steps.</param>
     public IReadOnlyList<RolloutGroup> Collect(IReadOnlyList<ReplayPrompt> prompts, int step, double progress, int round, CancellationToken cancellation)
@@ -34,7 +34,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         Sample(requests, groups, seed, cancellation);
         for (int g = 0; g < groups.Length; g++)
         {
-            AddDemonstrations(groups[g]);
+            if (progress >= config.Guidance.DemonstrationStart) AddDemonstrations(groups[g]);
             if (prompts[g].Replayed is { } success) groups[g].Rows.Add(Replayed(prompts[g].Prompt, success));
         }
 
@@ -82,7 +82,8 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
 
         int[] prefix = demonstration[..given];
         yield return new GroupRequest(new RolloutRequest([.. prompt.PromptIds, .. prefix], PromptKey.Of(prompt.Example.Id), rows, group.Rows.Count,
-            config.Rollout.MaxCompletionLength - given), index, prefix) { LearnsPrefixOnce = given > 0 };
+            config.Rollout.MaxCompletionLength - given), index, prefix)
+        { LearnsPrefixOnce = given > 0 };
     }
 
     /// <summary>Rows of all demonstrations of the prompts, for imitation.</summary>
@@ -94,7 +95,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         GuidanceOptions guidance = config.Guidance;
         TokenizedPrompt prompt = replay.Prompt;
         // A group keeps its size: where demonstrations are lacking, the model samples those rows too.
-        int samples = config.Rollout.NumGenerations - Math.Min(guidance.NumDemonstrations, prompt.Demonstrations.Count);
+        int samples = config.Rollout.NumGenerations - (progress < guidance.DemonstrationStart ? 0 : Math.Min(guidance.NumDemonstrations, prompt.Demonstrations.Count));
         int key = PromptKey.Of(prompt.Example.Id), prefixed = 0, first = 0;
         if (replay.Replayed is not null)
         {

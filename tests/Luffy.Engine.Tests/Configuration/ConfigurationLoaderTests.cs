@@ -86,6 +86,7 @@ public sealed class ConfigurationLoaderTests
     [TestCase("num_demonstrations: 8", "num_generations")]
     [TestCase("max_completion_length: 10\nsoft_punish_cache: 11", "max_completion_length")]
     [TestCase("demonstration_switch: true", "demonstration_gate")]
+    [TestCase("method: grpo\ndemonstration_start: 0.3", "num_demonstrations")]
     [TestCase("advantage_estimator: rloo\nscale_rewards: group", "scale_rewards")]
     [TestCase("advantage_estimator: reinforce_plus_plus\nscale_rewards: batch", "scale_rewards")]
     [TestCase("scale_rewards: group\nadvantage_baseline: on_policy", "a million")]

@@ -116,6 +116,17 @@ public sealed class TrainingRunTests : TrainingRunFixture
     }
 
     [Test]
+    public void Demonstrations_join_when_their_share_of_the_training_begins()
+    {
+        Execute("late", ["max_steps=3", "demonstration_start=0.5"]);
+        int[] given = [.. Enumerable.Range(1, 3).Select(step => Rollouts("late", step).Count(r => r.GetProperty("source").GetString() == "off"))];
+        int[] rows = [.. Enumerable.Range(1, 3).Select(step => Rollouts("late", step).Length)];
+        Assert.That(given[0], Is.Zero);
+        Assert.That(given[1..], Is.All.Positive);
+        Assert.That(rows, Is.All.EqualTo(rows[0]), "a group keeps its size");
+    }
+
+    [Test]
     public void Long_completions_are_punished_and_accuracy_is_not()
     {
         // At most 100 tokens: of a random model's answers some are cut off there, and some end before.

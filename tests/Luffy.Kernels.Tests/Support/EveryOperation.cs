@@ -101,8 +101,9 @@ public sealed class EveryOperation
         long normBytes = backend.AdamW.SquaredNormScratchBytes(gradient.Length);
         Tensor normScratch = normBytes == 0 ? default : lab.Scratch(normBytes);
         Add("AdamW.SquaredNorm", () => backend.AdamW.SquaredNorm(result, gradient, normScratch));
-        foreach ((bool isPacked, DType moments) in from asPacked in (bool[])[false, true] from storage in dtype == DType.Bf16 ? (DType[])[DType.F32, DType.Bf16] : [DType.F32]
-                                                  select (asPacked, storage))
+        foreach ((bool isPacked, DType moments) in from asPacked in (bool[])[false, true]
+                                                   from storage in dtype == DType.Bf16 ? (DType[])[DType.F32, DType.Bf16] : [DType.F32]
+                                                   select (asPacked, storage))
         {
             var master = new MasterWeights(lab, dtype, Inputs.Normal(92, DType.F32, masterRows * masterColumns), masterRows, masterColumns, isPacked, moments);
             string form = (isPacked ? " packed" : "") + (moments == DType.Bf16 ? " rounded" : "");

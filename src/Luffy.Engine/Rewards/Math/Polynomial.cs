@@ -73,7 +73,7 @@ internal sealed class Polynomial
     public Polynomial Pow(int exponent, AtomTable atoms, VerificationBudget budget)
     {
         var (power, square) = (One, this);
-        for (int rest = exponent; ; )
+        for (int rest = exponent; ;)
         {
             if ((rest & 1) != 0) power = power.Times(square, atoms, budget);
             rest >>= 1;
