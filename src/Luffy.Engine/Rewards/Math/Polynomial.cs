@@ -127,7 +127,7 @@ internal sealed class Polynomial
     private static long CostOf(Rational value)
     {
         long words = value.Bits / 64;
-        return 1 + (value.IsInteger ? words / 16 : words * words / 256);
+        return 1 + (value.IsInteger ? words / 16 : words / 4 + words * words / 64);
     }
 
     private static Polynomial Bounded(Dictionary<Monomial, Rational> terms)

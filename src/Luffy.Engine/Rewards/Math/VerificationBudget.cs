@@ -7,7 +7,7 @@ namespace Luffy.Engine.Rewards.Math;
 internal sealed class VerificationBudget(long steps = VerificationBudget.Default)
 {
     /// <summary>Steps for one pair of answers.</summary>
-    public const long Default = 60_000;
+    public const long Default = 30_000;
 
     private long left = steps, floor;
 
