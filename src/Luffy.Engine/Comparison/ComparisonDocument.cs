@@ -43,10 +43,10 @@ public static class ComparisonDocument
         string figure = plan.Options.Measure == ComparisonMeasure.Greedy ? "greedy accuracy" : $"avg@{results.Base.Summary.EvalSamples}";
         Section(text, "Accuracy", $"Percent of the test split's problems, {figure} of the last checkpoint, mean ± 95% interval over seeds (Student's t). Each family counts the same in a mean.",
             ComparisonTables.Accuracy(results));
-        if (results.Baseline is { } baseline)
+        foreach (string baseline in results.Baselines)
         {
             Section(text, $"Differences from {baseline}", $"Points above {baseline}'s mean, with the 95% interval of the paired bootstrap over seeds and test problems ({results.BootstrapDraws:#,0} draws).",
-                ComparisonTables.Differences(results));
+                ComparisonTables.Differences(results, baseline));
         }
         Section(text, "What it cost", "Means over runs. Model FLOPs are 2·N a token sampled or scored and 6·N a token trained on, N the model's parameters.", ComparisonTables.Cost(results));
         Section(text, "Learning rates", $"Percent in distribution on the validation split ({figure}), one run each with seed {plan.Options.TuningSeed}, which is none of the reported ones; the best is taken.",
@@ -74,15 +74,15 @@ public static class ComparisonDocument
     {
         origin,
         measure = plan.Options.Measure,
-        baseline = results.Baseline,
+        baselines = results.Baselines,
         before_training = Accuracies(results, results.Base),
         methods = results.Methods.Select(m => new
         {
             m.Name,
             m.LearningRate,
             Means = results.Problems.Categories.ToDictionary(FamilyAccuracy.MeanOf, c => Interval(m.Over(r => results.Problems.Of(c, r.Scores)))),
-            Differences = results.Problems.Categories.Where(c => m.Name != results.Baseline).Select(c => (Name: FamilyAccuracy.MeanOf(c), Interval: results.Difference(m, c)))
-                .Where(d => d.Interval is not null).ToDictionary(d => d.Name, d => d.Interval),
+            Differences = results.Baselines.Where(b => b != m.Name).ToDictionary(b => b, b => results.Problems.Categories
+                .Select(c => (Name: FamilyAccuracy.MeanOf(c), Interval: results.Difference(m, b, c))).Where(d => d.Interval is not null).ToDictionary(d => d.Name, d => d.Interval)),
             Runs = m.Runs.Select(r => new { r.Seed, Accuracy = Accuracies(results, r), r.Summary }),
         }),
         ablations = results.Ablations.Select(a => new

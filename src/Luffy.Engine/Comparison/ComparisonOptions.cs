@@ -26,8 +26,8 @@ public sealed record ComparisonOptions
     [Bounds(Minimum = 0)]
     public long FirstSeed { get; init; } = 1;
 
-    /// <summary>The method that others are compared with, problem by problem; null for none.</summary>
-    public string? Baseline { get; init; }
+    /// <summary>The methods that all others are compared with, problem by problem, in a table each; empty for none.</summary>
+    public IReadOnlyList<string> Baselines { get; init; } = [];
 
     /// <summary>The grid of learning rates: each method takes the one that is best on the validation split; null takes the recipe's own.</summary>
     public IReadOnlyList<double>? LearningRates { get; init; }

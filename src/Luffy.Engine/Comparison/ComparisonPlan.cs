@@ -69,12 +69,12 @@ public sealed class ComparisonPlan
 
         // A comparison of fewer methods still has the others' keys.
         HashSet<string> named = [.. found.Select(m => m.Name), .. listed.Select(m => Path.GetFileNameWithoutExtension(m)!), .. Recipes.Methods];
-        if (options.Baseline is { } baseline && !found.Exists(m => m.Name == baseline))
+        foreach (string baseline in options.Baselines.Where(b => !found.Exists(m => m.Name == b)))
         {
             if (methods is null || !named.Contains(baseline))
-                throw LuffyException.Usage($"{text.Name}: baseline: found '{baseline}', expected one of the methods {string.Join(", ", found.Select(m => m.Name))}.");
-            options = options with { Baseline = null };
+                throw LuffyException.Usage($"{text.Name}: baselines: found '{baseline}', expected one of the methods {string.Join(", ", found.Select(m => m.Name))}.");
         }
+        options = options with { Baselines = [.. options.Baselines.Where(b => found.Exists(m => m.Name == b)).Distinct()] };
         var plan = new ComparisonPlan(options, found, Below(parts, Train), Below(parts, Tuning), set) { Text = Described(text, methods, overrides) };
         foreach (ConfigurationEntry entry in parts[Overrides])
         {

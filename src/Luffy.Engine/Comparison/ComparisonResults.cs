@@ -50,27 +50,27 @@ public sealed record ComparisonResults
     /// <summary>How alike greedy answers and demonstrations are; empty where the test problems have none.</summary>
     public IReadOnlyList<SimilarityResult> Similarity { get; init; } = [];
 
-    /// <summary>The method that others are compared with; null for none.</summary>
-    public required string? Baseline { get; init; }
+    /// <summary>The methods that others are compared with.</summary>
+    public required IReadOnlyList<string> Baselines { get; init; }
 
     /// <summary>Draws of the bootstrap.</summary>
     public required int BootstrapDraws { get; init; }
 
     /// <summary>
-    /// The difference of a method's category mean from the baseline's, over the seeds that both have; null for the baseline itself, without one, or
-    /// without a common seed.
+    /// The difference of a method's category mean from a baseline's, over the seeds that both have; null for the baseline itself, or without a
+    /// common seed.
     /// </summary>
-    public DifferenceInterval? Difference(MethodResult method, TaskCategory category)
+    public DifferenceInterval? Difference(MethodResult method, string baselineName, TaskCategory category)
     {
-        if (Baseline is null || method.Name == Baseline || CommonSeeds(method) is not { Count: > 0 } seeds) return null;
-        MethodResult baseline = Methods.First(m => m.Name == Baseline);
+        if (method.Name == baselineName || CommonSeeds(method, baselineName) is not { Count: > 0 } seeds) return null;
+        MethodResult baseline = Methods.First(m => m.Name == baselineName);
         double[][] Of(MethodResult m) => [.. seeds.Select(s => m.Runs.First(r => r.Seed == s).Scores)];
         double[][] ours = Of(method), theirs = Of(baseline);
         return PairedBootstrap.Of([.. Problems.Families.Where(f => f.Category == category)
             .Select(f => f.Problems.Select(p => ours.Zip(theirs, (a, b) => a[p] - b[p]).ToArray()).ToArray())], BootstrapDraws);
     }
 
-    /// <summary>The seeds that a method shares with the baseline.</summary>
-    public IReadOnlyList<long> CommonSeeds(MethodResult method) =>
-        [.. method.Runs.Select(r => r.Seed).Intersect(Methods.Where(m => m.Name == Baseline).SelectMany(m => m.Runs).Select(r => r.Seed))];
+    /// <summary>The seeds that a method shares with a baseline.</summary>
+    public IReadOnlyList<long> CommonSeeds(MethodResult method, string baselineName) =>
+        [.. method.Runs.Select(r => r.Seed).Intersect(Methods.Where(m => m.Name == baselineName).SelectMany(m => m.Runs).Select(r => r.Seed))];
 }

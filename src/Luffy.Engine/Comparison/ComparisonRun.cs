@@ -186,7 +186,7 @@ public sealed class ComparisonRun
         return new ComparisonResults
         {
             Ablations = ablated,
-            Problems = problems!, Base = before, Methods = methods, Tuning = tuning, Baseline = Plan.Options.Baseline, BootstrapDraws = Plan.Options.BootstrapDraws,
+            Problems = problems!, Base = before, Methods = methods, Tuning = tuning, Baselines = Plan.Options.Baselines, BootstrapDraws = Plan.Options.BootstrapDraws,
         };
     }
 }

@@ -20,13 +20,12 @@ public static class ComparisonTables
             [name, seeds, .. problems.Categories.SelectMany(c => (string[])[.. problems.Families.Where(f => f.Category == c).Select(family), mean(c)])];
     }
 
-    /// <summary>Points of each category's mean above the baseline's, with the interval of the paired bootstrap; empty without a baseline.</summary>
-    public static IReadOnlyList<string[]> Differences(ComparisonResults results)
+    /// <summary>Points of each category's mean above a baseline's, with the interval of the paired bootstrap; empty where there is no other method.</summary>
+    public static IReadOnlyList<string[]> Differences(ComparisonResults results, string baseline)
     {
-        if (results.Baseline is null) return [];
         var rows = new List<string[]> { (string[])["method", "seeds in common", .. results.Problems.Categories.Select(Title)] };
-        foreach (MethodResult method in results.Methods.Where(m => m.Name != results.Baseline))
-            rows.Add([method.Name, Whole(results.CommonSeeds(method).Count), .. results.Problems.Categories.Select(c => results.Difference(method, c) is { } d ? Points(d) : "–")]);
+        foreach (MethodResult method in results.Methods.Where(m => m.Name != baseline))
+            rows.Add([method.Name, Whole(results.CommonSeeds(method, baseline).Count), .. results.Problems.Categories.Select(c => results.Difference(method, baseline, c) is { } d ? Points(d) : "–")]);
         return rows.Count > 1 ? rows : [];
     }
 

@@ -28,7 +28,7 @@ public sealed class ComparisonPlanTests
     public void The_built_in_comparisons_load(string name)
     {
         ComparisonPlan plan = ComparisonPlan.Load(name, null, []);
-        Assert.That(plan.Methods, Is.SupersetOf(new[] { "sft", "sft-then-rl", "luffy" }).And.Contains(plan.Options.Baseline));
+        Assert.That(plan.Methods, Is.SupersetOf(new[] { "sft", "sft-then-rl", "luffy" }).And.SupersetOf(plan.Options.Baselines));
         foreach (string method in plan.Methods)
             Assert.That(plan.Configure(method, 1, null).Optimizer.MaxRolloutTokens, method == "sft" ? Is.Null : Is.Positive, method);
     }
@@ -69,13 +69,13 @@ public sealed class ComparisonPlanTests
     public void Seeds_and_methods_are_those_asked_for()
     {
         File("mine.yaml", "extends: luffy\noff_policy_gamma: 0.3");
-        ComparisonPlan plan = Load("methods: [grpo, mine.yaml]\nseeds: 2\nfirst_seed: 10\nmethod_seeds: {mine: 4}\nbaseline: mine");
+        ComparisonPlan plan = Load("methods: [grpo, mine.yaml]\nseeds: 2\nfirst_seed: 10\nmethod_seeds: {mine: 4}\nbaselines: [mine]");
         Assert.That(plan.Methods, Is.EqualTo(new[] { "grpo", "mine" }));
         Assert.That((plan.SeedsOf("grpo"), plan.SeedsOf("mine")), Is.EqualTo((new long[] { 10, 11 }, new long[] { 10, 11, 12, 13 })));
         Assert.That(plan.Configure("mine", 10, null).Loss.OffPolicyGamma, Is.EqualTo(0.3));
         // Fewer methods keep the file's other keys; a baseline that is not among them is none.
-        ComparisonPlan fewer = Load("methods: [grpo, luffy]\nbaseline: luffy\noverrides: {luffy: {top_p: 0.9}}", "grpo,sft", "seeds=7");
-        Assert.That((fewer.Options.Baseline, fewer.SeedsOf("sft").Count), Is.EqualTo(((string?)null, 7)));
+        ComparisonPlan fewer = Load("methods: [grpo, luffy]\nbaselines: [luffy]\noverrides: {luffy: {top_p: 0.9}}", "grpo,sft", "seeds=7");
+        Assert.That((fewer.Options.Baselines.Count, fewer.SeedsOf("sft").Count), Is.EqualTo((0, 7)));
     }
 
     [TestCase("methods: []", "methods is empty")]
@@ -83,7 +83,7 @@ public sealed class ComparisonPlanTests
     [TestCase("methods: [luffy, luffy]", "is there 2 times")]
     [TestCase("methods: [base.yaml]", "before training")]
     [TestCase("methods: [none.yaml]", "does not exist")]
-    [TestCase("methods: [luffy]\nbaseline: grpo", "expected one of the methods luffy")]
+    [TestCase("methods: [luffy]\nbaselines: [grpo]", "expected one of the methods luffy")]
     [TestCase("methods: [luffy]\nseed: 3", "unknown key 'seed'")]
     [TestCase("methods: [luffy]\nmethod: grpo", "unknown key 'method'")]
     [TestCase("methods: [luffy]\ntrain: {seed: 3}", "first_seed")]

@@ -17,7 +17,7 @@ public sealed class ComparisonRunTests : TrainingRunFixture
         File.WriteAllText(file, $$"""
             methods: [sft, luffy]
             seeds: 2
-            baseline: luffy
+            baselines: [luffy]
             learning_rates: [1e-4, 1e-3]
             bootstrap_draws: 100
             train:
@@ -86,7 +86,7 @@ public sealed class ComparisonRunTests : TrainingRunFixture
     [Test]
     public void An_interrupted_comparison_goes_on_to_the_same_results()
     {
-        string[] settings = ["methods=[luffy]", "baseline=null", "learning_rates=null", "seeds=1", "max_steps=3"];
+        string[] settings = ["methods=[luffy]", "baselines=[]", "learning_rates=null", "seeds=1", "max_steps=3"];
         using var said = new StringWriter();
         using var source = new CancellationTokenSource();
         // As soon as the first step of the method's run has been saved.
@@ -106,7 +106,7 @@ public sealed class ComparisonRunTests : TrainingRunFixture
     [Test]
     public void Analyses_are_measured_once_and_take_runs_that_are_there()
     {
-        string[] settings = ["methods=[luffy]", "learning_rates=null", "seeds=1", "baseline=luffy", "eval_samples=0", "ablations.gamma.method=luffy", "ablations.gamma.key=off_policy_gamma",
+        string[] settings = ["methods=[luffy]", "learning_rates=null", "seeds=1", "baselines=[luffy]", "eval_samples=0", "ablations.gamma.method=luffy", "ablations.gamma.key=off_policy_gamma",
             "ablations.gamma.values=[0.1, 0.3]", "pass_at_k.temperatures=[0.5, 1]", "pass_at_k.samples=4"];
         using var said = new StringWriter();
         ComparisonRun run = Prepare(settings);

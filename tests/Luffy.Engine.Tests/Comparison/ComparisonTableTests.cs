@@ -22,7 +22,7 @@ public sealed class ComparisonTableTests
 
     private static ComparisonResults Results => new()
     {
-        Problems = TestProblems.Of(Problems), Base = Run(1, 0, 0, 0, 0, 0), Baseline = "luffy", BootstrapDraws = 100,
+        Problems = TestProblems.Of(Problems), Base = Run(1, 0, 0, 0, 0, 0), Baselines = ["luffy"], BootstrapDraws = 100,
         Methods = [new MethodResult("grpo", 5e-5, [Run(1, 1, 0, 0, 0, 0), Run(2, 1, 0, 1, 0, 0)]), new MethodResult("luffy", 1e-4, [Run(1, 1, 1, 1, 1, 0), Run(2, 1, 1, 1, 1, 1), Run(3, 1, 1, 1, 0, 1)])],
         Ablations = [], Tuning = [new TuningResult("grpo", [(5e-5, 0.25), (1e-4, 0.125)], 5e-5), new TuningResult("luffy", [(5e-5, 0.5), (1e-4, 0.75)], 1e-4)],
     };
@@ -45,14 +45,14 @@ public sealed class ComparisonTableTests
     [Test]
     public void Differences_are_over_the_seeds_in_common()
     {
-        IReadOnlyList<string[]> rows = ComparisonTables.Differences(Results);
+        IReadOnlyList<string[]> rows = ComparisonTables.Differences(Results, "luffy");
         Assert.That(rows[0], Is.EqualTo(new[] { "method", "seeds in common", "in distribution", "out of distribution", "hard" }));
         // Seeds 1 and 2. Addition: 0 and −1, then 0 and 0; gcd: −1 and −1. Out of distribution every draw is −1; hard: 0 and −1 by seed.
         Assert.That(rows[1][..2], Is.EqualTo(new[] { "grpo", "2" }));
         Assert.That(rows[1][2], Does.StartWith("−62.5 [−100.0, "));
         Assert.That(rows[1][3..], Is.EqualTo(new[] { "−100.0 [−100.0, −100.0]", "−50.0 [−100.0, 0.0]" }));
         Assert.That(rows, Has.Count.EqualTo(2));
-        Assert.That(ComparisonTables.Differences(Results with { Baseline = null }), Is.Empty);
+        Assert.That(ComparisonTables.Differences(Results, "grpo")[1][3..], Is.EqualTo(new[] { "+100.0 [+100.0, +100.0]", "+50.0 [0.0, +100.0]" }), "the other way round");
     }
 
     [Test]
