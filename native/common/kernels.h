@@ -42,6 +42,11 @@ struct AttentionGradients {
     const float* log_sum_exp;
 };
 
+// Columns start … start + width of a matrix of `rows` rows that are `stride` elements long.
+struct ColumnRange {
+    int64_t rows, width, stride, start;
+};
+
 struct PolicyArguments {
     void* d_hidden; // null for log-probs alone, and then d_head and the inputs of the objective are too
     float* d_head;
@@ -130,6 +135,11 @@ struct Kernels {
     void (*swiglu_forward[2])(const Runtime&, void* y, const void* gate_up, int64_t tokens, int64_t width);
     void (*swiglu_backward[2])(const Runtime&, void* d_gate_up, const void* dy, const void* gate_up, int64_t tokens,
                                int64_t width);
+
+    // Columns: z has the range's width, y its stride
+    void (*columns_take[2])(const Runtime&, void* z, const void* y, const ColumnRange&, float scale);
+    void (*columns_put[2])(const Runtime&, void* y, const void* z, const ColumnRange&);
+    void (*columns_add[2])(const Runtime&, void* y, const void* z, const ColumnRange&, float scale);
 
     // PolicyLoss
     int64_t (*policy_loss_scratch[2])(int64_t rows, int64_t hidden_size, int64_t vocabulary);

@@ -14,6 +14,7 @@ const Kernels* cuda_kernels() {
         add_rope(k);
         add_attention(k);
         add_swiglu(k);
+        add_columns(k);
         add_policy_loss(k);
         add_sampling(k);
         add_adamw(k);

@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-#define LF_ABI_VERSION 2u
+#define LF_ABI_VERSION 3u
 
 typedef enum lf_status {
     LF_OK = 0,
@@ -206,6 +206,11 @@ typedef struct lf_kernels {
     /* SwiGlu */
     lf_status (*swiglu_forward)(lf_context* context, const lf_tensor* y, const lf_tensor* gate_up);
     lf_status (*swiglu_backward)(lf_context* context, const lf_tensor* d_gate_up, const lf_tensor* dy, const lf_tensor* gate_up);
+
+    /* Columns */
+    lf_status (*columns_take)(lf_context* context, const lf_tensor* z, const lf_tensor* y, int64_t start, float scale);
+    lf_status (*columns_put)(lf_context* context, const lf_tensor* y, const lf_tensor* z, int64_t start);
+    lf_status (*columns_add)(lf_context* context, const lf_tensor* y, const lf_tensor* z, int64_t start, float scale);
 
     /* PolicyLoss */
     int64_t (*policy_loss_scratch_bytes)(lf_context* context, int64_t rows, int64_t hidden_size, int64_t vocabulary,

@@ -97,6 +97,13 @@ public class RopeBenchmarks : OperationBenchmarks
     public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.Rope(d, KernelBenchmark.StandardTokens));
 }
 
+/// <summary>Ranges of columns.</summary>
+public class ColumnsBenchmarks : OperationBenchmarks
+{
+    /// <inheritdoc/>
+    public override IEnumerable<KernelCase> Cases => Both(d => ElementwiseCases.Columns(d, KernelBenchmark.StandardTokens));
+}
+
 /// <summary>Look-ups.</summary>
 public class EmbeddingBenchmarks : OperationBenchmarks
 {

@@ -35,6 +35,10 @@ public sealed class ArgumentTests(string backend) : OperationTests(backend, DTyp
         yield return Case("Rope.Backward", "i32[2]", t => t.Backend.Rope.Backward(t.F(3, 2, 8), t.Ids(2), t.F(9, 8), 2));
         yield return Case("SwiGlu.Forward", "f32[3, 5]", t => t.Backend.SwiGlu.Forward(t.F(3, 5), t.F(3, 8)));
         yield return Case("SwiGlu.Backward", "f32[3, 6]", t => t.Backend.SwiGlu.Backward(t.F(3, 6), t.F(3, 4), t.F(3, 8)));
+        yield return Case("Columns.Take", "start 5", t => t.Backend.Columns.Take(t.F(3, 4), t.F(3, 8), 5));
+        yield return Case("Columns.Take", "start -1", t => t.Backend.Columns.Take(t.F(3, 4), t.F(3, 8), -1));
+        yield return Case("Columns.Put", "f32[2, 4]", t => t.Backend.Columns.Put(t.F(3, 8), t.F(2, 4), 0));
+        yield return Case("Columns.Add", "bf16[3, 4]", t => t.Backend.Columns.Add(t.F(3, 8), t.H(3, 4), 0, 1));
         yield return Case("Attention.Forward", "f32[3, 7, 8]", t => t.Backend.Attention.Forward(t.F(3, 4, 8), t.F(3, 4), t.F(3, 7, 8), t.I(0, 3), Shape));
         yield return Case("Attention.Forward", "f32[3, 5]", t => t.Backend.Attention.Forward(t.F(3, 4, 8), t.F(3, 5), t.F(3, 8, 8), t.I(0, 3), Shape));
         yield return Case("Attention.Forward", "heads", t => t.Backend.Attention.Forward(t.F(3, 4, 8), t.F(3, 4), t.F(3, 8, 8), t.I(0, 3), Shape with { KeyValueHeads = 3 }));

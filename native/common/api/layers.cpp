@@ -1,4 +1,4 @@
-// Checks of the layers without memory of other tokens: Embedding, Linear, RmsNorm, Rope, SwiGlu.
+// Checks of the layers without memory of other tokens: Embedding, Linear, RmsNorm, Rope, SwiGlu, Columns.
 #include "api.h"
 
 namespace luffy {
@@ -302,6 +302,45 @@ lf_status swiglu_backward(lf_context* context, const lf_tensor* d_gate_up, const
     });
 }
 
+// The range, once y and z are found to be matrices that it fits.
+lf_status column_range(ColumnRange& range, const lf_tensor* y, const lf_tensor* z, int64_t start) {
+    const char* problem = !is_float(y) ? "y must be f32 or bf16 [T, N]"
+                          : !is_float(z) || !is_matrix(z, y->dtype, y->dim[0], row_length(z))
+                              ? "z must be [T, n] of the dtype of y"
+                          : start < 0 || start > row_length(y) - row_length(z) ? "the columns must lie within y"
+                                                                               : nullptr;
+    if (problem != nullptr) return refuse(std::string(problem) + "; start " + std::to_string(start), {{"y", y}, {"z", z}});
+    range = {y->dim[0], row_length(z), row_length(y), start};
+    return LF_OK;
+}
+
+lf_status columns_take(lf_context* context, const lf_tensor* z, const lf_tensor* y, int64_t start, float scale) {
+    return guarded([&] {
+        ColumnRange range;
+        LF_RETURN_IF_REFUSED(column_range(range, y, z, start));
+        context->kernels->columns_take[y->dtype](context->runtime, z->data, y->data, range, scale);
+        return LF_OK;
+    });
+}
+
+lf_status columns_put(lf_context* context, const lf_tensor* y, const lf_tensor* z, int64_t start) {
+    return guarded([&] {
+        ColumnRange range;
+        LF_RETURN_IF_REFUSED(column_range(range, y, z, start));
+        context->kernels->columns_put[y->dtype](context->runtime, y->data, z->data, range);
+        return LF_OK;
+    });
+}
+
+lf_status columns_add(lf_context* context, const lf_tensor* y, const lf_tensor* z, int64_t start, float scale) {
+    return guarded([&] {
+        ColumnRange range;
+        LF_RETURN_IF_REFUSED(column_range(range, y, z, start));
+        context->kernels->columns_add[y->dtype](context->runtime, y->data, z->data, range, scale);
+        return LF_OK;
+    });
+}
+
 } // namespace
 
 void add_layer_functions(lf_kernels& t) {
@@ -322,6 +361,9 @@ void add_layer_functions(lf_kernels& t) {
     t.rope_backward = rope_backward;
     t.swiglu_forward = swiglu_forward;
     t.swiglu_backward = swiglu_backward;
+    t.columns_take = columns_take;
+    t.columns_put = columns_put;
+    t.columns_add = columns_add;
 }
 
 } // namespace luffy

@@ -10,6 +10,7 @@
 #include "rms_norm.inl"
 #include "rope.inl"
 #include "swiglu.inl"
+#include "columns.inl"
 #include "attention/tiles.inl"
 #include "attention/cache.inl"
 #include "attention/forward.inl"
@@ -69,6 +70,9 @@ constexpr CpuKernels make_kernels(const char* isa) {
     by_storage(k.attention_store, attention_store<float>, attention_store<bf16>);
     by_storage(k.swiglu_forward, swiglu_forward<float>, swiglu_forward<bf16>);
     by_storage(k.swiglu_backward, swiglu_backward<float>, swiglu_backward<bf16>);
+    by_storage(k.columns_take, columns_take<float>, columns_take<bf16>);
+    by_storage(k.columns_put, columns_put<float>, columns_put<bf16>);
+    by_storage(k.columns_add, columns_add<float>, columns_add<bf16>);
     by_storage(k.policy_loss_scratch, policy_loss_scratch<float>, policy_loss_scratch<bf16>);
     by_storage(k.policy_loss, policy_loss<float>, policy_loss<bf16>);
     by_storage(k.adamw_update[LF_F32], adamw_update<float, float, float>, adamw_update<float, float, bf16>);

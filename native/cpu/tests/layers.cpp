@@ -93,6 +93,29 @@ void swiglu(int32_t dtype, int64_t t, int64_t width) {
     all_near(gate_up, gradient, tolerance(dtype), what + " backward in place");
 }
 
+void columns(int32_t dtype, int64_t t, int64_t stride, int64_t width, int64_t start) {
+    const std::string what = "columns" + std::string(name(dtype)) + " " + std::to_string(width);
+    Random random(8);
+    const Tensor y = random.tensor(dtype, {t, stride}), part = random.tensor(dtype, {t, width});
+    Tensor z(dtype, {t, width}), sum = random.tensor(dtype, {t, stride});
+    std::vector<double> taken, added(static_cast<size_t>(sum.count));
+    for (int64_t i = 0; i < sum.count; i++) added[static_cast<size_t>(i)] = sum.at(i);
+    for (int64_t r = 0; r < t; r++) {
+        for (int64_t i = 0; i < width; i++) {
+            taken.push_back(0.5 * y.at(r * stride + start + i));
+            added[static_cast<size_t>(r * stride + start + i)] += 0.5 * part.at(r * width + i);
+        }
+    }
+    ok(table->columns_take(context, z, y, start, 0.5f), what);
+    all_near(z, taken, 0, what + " take");
+    ok(table->columns_add(context, sum, part, start, 0.5f), what);
+    all_near(sum, added, tolerance(dtype), what + " add");
+    ok(table->columns_put(context, sum, part, start), what);
+    for (int64_t i = 0; i < width; i++)
+        near(sum.at((t - 1) * stride + start + i), part.at((t - 1) * width + i), 0, what + " put");
+    if (table->columns_put(context, sum, part, stride - width + 1) != LF_INVALID_ARGUMENT) fail(what + ": columns beyond y");
+}
+
 void embedding(int32_t dtype) {
     const std::string what = "embedding" + std::string(name(dtype));
     Random random(6);
@@ -196,6 +219,8 @@ void layers() {
         rope(dtype, 70, 12, 64, 10);
         swiglu(dtype, 7, 33);
         swiglu(dtype, 90, 128);
+        columns(dtype, 7, 33, 9, 5);
+        columns(dtype, 90, 128, 64, 64);
         embedding(dtype);
         adamw(dtype);
     }

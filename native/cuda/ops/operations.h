@@ -13,6 +13,7 @@ void add_rms_norm(Kernels& kernels);
 void add_rope(Kernels& kernels);
 void add_attention(Kernels& kernels);
 void add_swiglu(Kernels& kernels);
+void add_columns(Kernels& kernels);
 void add_policy_loss(Kernels& kernels);
 void add_sampling(Kernels& kernels);
 void add_adamw(Kernels& kernels);

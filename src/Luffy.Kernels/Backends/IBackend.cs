@@ -1,7 +1,7 @@
 namespace Luffy.Kernels;
 
 /// <summary>
-/// One way to compute: memory, transfers and the nine operations. Calls are issued by one thread at a time and take effect in
+/// One way to compute: memory, transfers and the ten operations. Calls are issued by one thread at a time and take effect in
 /// order; on a device they may return before they are done, and <see cref="Download{T}"/> and <see cref="Synchronize"/> wait.
 /// </summary>
 public interface IBackend : IDisposable
@@ -44,6 +44,9 @@ public interface IBackend : IDisposable
 
     /// <inheritdoc cref="ISwiGlu"/>
     ISwiGlu SwiGlu { get; }
+
+    /// <inheritdoc cref="IColumns"/>
+    IColumns Columns { get; }
 
     /// <inheritdoc cref="IPolicyLoss"/>
     IPolicyLoss PolicyLoss { get; }

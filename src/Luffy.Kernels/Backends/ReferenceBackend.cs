@@ -47,6 +47,9 @@ public sealed class ReferenceBackend : IBackend
     public ISwiGlu SwiGlu { get; } = new SwiGluReference();
 
     /// <inheritdoc/>
+    public IColumns Columns { get; } = new ColumnsReference();
+
+    /// <inheritdoc/>
     public IPolicyLoss PolicyLoss => _policyLoss;
 
     /// <inheritdoc/>

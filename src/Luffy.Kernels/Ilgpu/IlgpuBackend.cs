@@ -29,6 +29,7 @@ public sealed class IlgpuBackend : IBackend
         Rope = new RopeIlgpu(_context);
         _attention = new AttentionIlgpu(_context);
         SwiGlu = new SwiGluIlgpu(_context);
+        Columns = new ColumnsIlgpu(_context);
         PolicyLoss = new PolicyLossIlgpu(_context, Linear);
         Sampling = new SamplingIlgpu(_context);
         AdamW = new AdamWIlgpu(_context);
@@ -90,6 +91,9 @@ public sealed class IlgpuBackend : IBackend
 
     /// <inheritdoc/>
     public ISwiGlu SwiGlu { get; }
+
+    /// <inheritdoc/>
+    public IColumns Columns { get; }
 
     /// <inheritdoc/>
     public IPolicyLoss PolicyLoss { get; }

@@ -9,7 +9,7 @@ namespace Luffy.Kernels.Native;
 internal unsafe struct LfKernels
 {
     /// <summary>The version of the interface that this mirror was written against.</summary>
-    public const uint SupportedAbiVersion = 2;
+    public const uint SupportedAbiVersion = 3;
 
     public uint AbiVersion;
     public uint TableBytes;
@@ -56,6 +56,9 @@ internal unsafe struct LfKernels
         int> AttentionForwardPaged;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, int> SwiGluForward;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, int> SwiGluBackward;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, long, float, int> ColumnsTake;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, long, int> ColumnsPut;
+    public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, long, float, int> ColumnsAdd;
     public delegate* unmanaged[Cdecl]<nint, long, long, long, int, long> PolicyLossScratchBytes;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, float, LfTensor*, int> PolicyLossLogProb;
     public delegate* unmanaged[Cdecl]<nint, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfTensor*, LfPolicyTokens*,

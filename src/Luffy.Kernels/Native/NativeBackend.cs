@@ -25,6 +25,7 @@ public sealed unsafe class NativeBackend : IBackend
         Rope = new NativeRope(_context);
         Attention = new NativeAttention(_context);
         SwiGlu = new NativeSwiGlu(_context);
+        Columns = new NativeColumns(_context);
         PolicyLoss = new NativePolicyLoss(_context);
         Sampling = new NativeSampling(_context);
         AdamW = new NativeAdamW(_context);
@@ -69,6 +70,9 @@ public sealed unsafe class NativeBackend : IBackend
 
     /// <inheritdoc/>
     public ISwiGlu SwiGlu { get; }
+
+    /// <inheritdoc/>
+    public IColumns Columns { get; }
 
     /// <inheritdoc/>
     public IPolicyLoss PolicyLoss { get; }

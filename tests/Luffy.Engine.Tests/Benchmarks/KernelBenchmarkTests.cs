@@ -16,7 +16,7 @@ public sealed class KernelBenchmarkTests
     {
         KernelCase[] cases = [.. Cases(DType.F32), .. Cases(DType.Bf16)];
         Assert.That(cases.Select(c => c.Name), Is.Unique);
-        Assert.That(cases.Select(c => c.Operation).Distinct().Count(), Is.EqualTo(9), "the nine operations");
+        Assert.That(cases.Select(c => c.Operation).Distinct().Count(), Is.EqualTo(10), "the ten operations");
         Assert.That(cases, Has.All.Matches((KernelCase? c) => c is not null && c.Operations > 0 != c.Bytes > 0), "each is limited by one thing");
 
         IEnumerable<KernelCase> Cases(DType dtype) => large ? KernelBenchmark.Large(dtype) : KernelBenchmark.Cases(dtype);
@@ -35,6 +35,7 @@ public sealed class KernelBenchmarkTests
     [TestCase("rms norm", StorageType.Bf16)]
     [TestCase("swiglu", StorageType.F32)]
     [TestCase("rope", StorageType.Bf16)]
+    [TestCase("columns", StorageType.Bf16)]
     [TestCase("embedding", StorageType.Bf16)]
     [TestCase("adamw update", StorageType.Bf16)]
     [TestCase("sampling all 64×4096", StorageType.F32)]

@@ -73,6 +73,8 @@ public sealed class AllocationTests
         public IRope Rope => inner.Rope;
         public IAttention Attention => inner.Attention;
         public ISwiGlu SwiGlu => inner.SwiGlu;
+
+        public IColumns Columns => inner.Columns;
         public IPolicyLoss PolicyLoss => inner.PolicyLoss;
         public ISampling Sampling => inner.Sampling;
         public IAdamW AdamW => inner.AdamW;

@@ -79,6 +79,11 @@ public sealed class EveryOperation
         Add("SwiGlu.Forward", () => backend.SwiGlu.Forward(activated, gateUp));
         Add("SwiGlu.Backward", () => backend.SwiGlu.Backward(dGateUp, dy, gateUp));
 
+        Tensor taken = Out("taken columns", tokens, inner - 3), edited = Out("edited columns", tokens, 2 * inner);
+        Add("Columns.Take", () => backend.Columns.Take(taken, gateUp, 2, 0.5f));
+        Add("Columns.Put", () => backend.Columns.Put(edited, taken, 3));
+        Add("Columns.Add", () => backend.Columns.Add(edited, taken, 1, 0.7f));
+
         PolicyBatch batch = PolicyBatch.Random(5, dtype, tokens, width, vocabulary);
         Tensor hidden = lab.Floats(dtype, batch.Hidden, tokens, width), dHidden = Out("dHidden", tokens, width), dHead = Sum("dHead", vocabulary, width);
         Tensor statistics = Out("statistics", DType.F32, 8, tokens), logProbs = Out("log-probs", DType.F32, 8, tokens);

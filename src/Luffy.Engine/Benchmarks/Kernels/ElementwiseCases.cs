@@ -39,6 +39,22 @@ public static class ElementwiseCases
         });
     }
 
+    /// <summary>A range of columns, as the queries of fused projections, out of a matrix and added back to it.</summary>
+    public static IEnumerable<KernelCase> Columns(DType dtype, int tokens, int stride = 768, int width = 512)
+    {
+        double bytes = (double)tokens * width * dtype.Size();
+        yield return new("columns", "take", $"{tokens}×{width} of {stride}", dtype, 0, 2 * bytes, m =>
+        {
+            (Tensor z, Tensor y) = (m.Zero(dtype, tokens, width), m.Random(dtype, tokens, stride));
+            return () => m.Backend.Columns.Take(z, y, 0);
+        });
+        yield return new("columns", "add", $"{tokens}×{width} of {stride}", dtype, 0, 3 * bytes, m =>
+        {
+            (Tensor z, Tensor y) = (m.Random(dtype, tokens, width), m.Random(dtype, tokens, stride));
+            return () => m.Backend.Columns.Add(y, z, 0, 1e-3f);
+        });
+    }
+
     /// <summary>Rotations of tokens×heads×head dimensions.</summary>
     public static IEnumerable<KernelCase> Rope(DType dtype, int tokens, int heads = 12, int rotated = 10, int headDim = 64)
     {

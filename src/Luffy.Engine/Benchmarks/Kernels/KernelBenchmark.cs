@@ -45,7 +45,8 @@ public sealed record KernelBenchmark
     public static IEnumerable<KernelCase> Cases(DType dtype, int tokens = StandardTokens) =>
     [
         .. LinearCases.All(dtype), .. AttentionCases.All(dtype), .. PolicyLossCases.All(dtype), .. ElementwiseCases.RmsNorm(dtype, tokens),
-        .. ElementwiseCases.SwiGlu(dtype, tokens), .. ElementwiseCases.Rope(dtype, tokens), .. ElementwiseCases.Embedding(dtype, tokens),
+        .. ElementwiseCases.SwiGlu(dtype, tokens), .. ElementwiseCases.Rope(dtype, tokens), .. ElementwiseCases.Columns(dtype, tokens),
+        .. ElementwiseCases.Embedding(dtype, tokens),
         .. ElementwiseCases.AdamW(dtype), .. ElementwiseCases.Sampling(dtype),
     ];
 

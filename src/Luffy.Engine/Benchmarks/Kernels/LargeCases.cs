@@ -28,6 +28,7 @@ public static class LargeCases
             .. PolicyLossCases.Of(dtype, 8192, 4096, 131072), .. PolicyLossCases.Of(dtype, 8192, c.HiddenSize, c.VocabularySize),
             .. ElementwiseCases.RmsNorm(dtype, tokens, c.HiddenSize), .. ElementwiseCases.SwiGlu(dtype, tokens, c.IntermediateSize),
             .. ElementwiseCases.Rope(dtype, tokens, c.PackedHeads, c.Heads + c.KeyValueHeads, c.HeadDim),
+            .. ElementwiseCases.Columns(dtype, tokens, c.PackedHeads * c.HeadDim, c.Heads * c.HeadDim),
             .. ElementwiseCases.Embedding(dtype, tokens, c.HiddenSize, c.VocabularySize), .. ElementwiseCases.AdamW(dtype, 65536, c.HiddenSize),
             .. dtype == DType.F32 ? ElementwiseCases.Sampling(Sequences, c.VocabularySize) : [],
         ];
