@@ -48,8 +48,8 @@ struct ColumnRange {
 };
 
 struct PolicyArguments {
-    void* d_hidden; // null for log-probs alone, and then d_head and the inputs of the objective are too
-    float* d_head;
+    void* d_hidden;    // null for log-probs alone, and then d_head and the inputs of the objective are too
+    float* d_head;     // or null, where the head is not trained
     float* statistics; // [8, rows]
     const void* hidden;
     const void* head;   // null, or

@@ -146,6 +146,18 @@ public sealed class PolicyLossTests(string backend, DType dtype) : OperationTest
         Assert.That(error.Operation, Is.EqualTo("PolicyLoss.ForwardBackward"));
     }
 
+    [TestCaseSource(nameof(Shapes))]
+    public void A_head_that_is_not_trained_changes_nothing_else(int rows, int width, int vocabulary)
+    {
+        PolicyBatch batch = PolicyBatch.Random(98, Dtype, Fewer(rows), width, Fewer(vocabulary, 300));
+        PolicyLossOptions options = new() { EntropyCoefficient = .1f };
+        float[] before = Inputs.Normal(99, DType.F32, batch.Vocabulary * width);
+        PolicyResult trained = batch.Run(Lab, Dtype, options, before), frozen = batch.Run(Lab, Dtype, options, before, headIsTrained: false);
+        Expect.SameBits("statistics", frozen.Statistics, trained.Statistics);
+        Expect.SameBits("dHidden", frozen.DHidden, trained.DHidden);
+        Expect.SameBits("dHead", frozen.DHead, before);
+    }
+
     private int Fewer(int count, int most = 11) => OnEmulator ? Math.Min(count, most) : count;
 
     private void Compare(PolicyBatch batch, PolicyLossOptions options)

@@ -79,14 +79,14 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
             const auto optional = [&](const lf_tensor& x) { return !exists(&x) || is_vector(&x, LF_F32, rows); };
             problem = !is_matrix(d_hidden, hidden->dtype, rows, row_length(head))
                           ? "dHidden must have the shape and dtype of hidden"
-                      : !is_matrix(d_head, LF_F32, head->dim[0], row_length(head)) ? "dHead must be f32 [V, H]"
-                      : !is_vector(&t.advantages, LF_F32, rows)                    ? "advantages must be f32 [R]"
-                      : !is_vector(&t.old_log_probs, LF_F32, rows)                 ? "old log-probs must be f32 [R]"
-                      : !is_vector(&t.off_policy, LF_I32, rows)                    ? "offPolicy must be i32 [R]"
-                      : !is_vector(&t.weights, LF_F32, rows)                       ? "weights must be f32 [R]"
-                      : !optional(t.behavior_log_probs)                            ? "behavior log-probs must be f32 [R]"
-                      : !optional(t.reference_log_probs)                           ? "reference log-probs must be f32 [R]"
-                      : o.kl_coefficient != 0 && !exists(&t.reference_log_probs)   ? "a KL coefficient needs reference log-probs"
+                      : exists(d_head) && !is_matrix(d_head, LF_F32, head->dim[0], row_length(head)) ? "dHead must be f32 [V, H]"
+                      : !is_vector(&t.advantages, LF_F32, rows)                  ? "advantages must be f32 [R]"
+                      : !is_vector(&t.old_log_probs, LF_F32, rows)               ? "old log-probs must be f32 [R]"
+                      : !is_vector(&t.off_policy, LF_I32, rows)                  ? "offPolicy must be i32 [R]"
+                      : !is_vector(&t.weights, LF_F32, rows)                     ? "weights must be f32 [R]"
+                      : !optional(t.behavior_log_probs)                          ? "behavior log-probs must be f32 [R]"
+                      : !optional(t.reference_log_probs)                         ? "reference log-probs must be f32 [R]"
+                      : o.kl_coefficient != 0 && !exists(&t.reference_log_probs) ? "a KL coefficient needs reference log-probs"
                       : o.off_shaping < LF_SHAPING_NONE || o.off_shaping > LF_SHAPING_MULTIPLE_IMPORTANCE
                           ? "no such shaping of off-policy tokens"
                       : o.behavior_shaping < LF_SHAPING_NONE || o.behavior_shaping > LF_SHAPING_PROB_TIMES_COMPLEMENT
@@ -117,7 +117,7 @@ lf_status policy_loss_forward_backward(lf_context* context, const lf_tensor* d_h
         PolicyArguments a = policy_arguments(statistics, hidden, head, packed_head, &t.targets, scratch);
         LF_RETURN_IF_REFUSED(check_range("targets", host_integers(context, &t.targets), rows, a.vocabulary));
         a.d_hidden = d_hidden->data;
-        a.d_head = static_cast<float*>(d_head->data);
+        a.d_head = static_cast<float*>(data_or_null(d_head));
         a.advantages = static_cast<const float*>(t.advantages.data);
         a.old_log_probs = static_cast<const float*>(t.old_log_probs.data);
         a.off_policy = static_cast<const int32_t*>(t.off_policy.data);

@@ -204,7 +204,7 @@ template <class T> class PolicyLoss {
 
     void backward(const Runtime& runtime) {
         const int64_t units = units_of<E>(rows);
-        parallel_ranges(runtime, panels_of(h), 1, [&](int64_t from, int64_t to) {
+        parallel_ranges(runtime, a.d_head == nullptr ? 0 : panels_of(h), 1, [&](int64_t from, int64_t to) {
             for (int64_t j = from; j < to; j++)
                 pack_strip<E, panel_width>(hidden_panels + j * units * panel_width, hidden() + j * panel_width, h, true,
                                            h - j * panel_width, rows);
@@ -263,6 +263,7 @@ template <class T> class PolicyLoss {
             const int64_t target = a.targets[first + r] - start;
             if (target >= 0 && target < count) store(row + target, broadcast(target_gradients[r]), Part{1});
         }
+        if (a.d_head == nullptr) return;
         GemmProblem<E> problem{};
         problem.m = count;
         problem.n = h;

@@ -13,6 +13,23 @@ struct Rows {
     int64_t start, stride;
 };
 
+// As store_part. Told by assembler, because nvcc takes the assignment of a part that was merely scaled apart into stores of 4
+// bytes.
+template <bool Whole, class T> LF_DEVICE void store_moved(T* row, int64_t i, int64_t width, const RowPart<T>& part) {
+#if !defined(LUFFY_CUDA_EMULATION)
+    if constexpr (Whole) {
+        uint4 bits;
+        static_assert(sizeof bits == sizeof part);
+        memcpy(&bits, &part, sizeof bits);
+        asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(__cvta_generic_to_global(row + i)), "r"(bits.x),
+                     "r"(bits.y), "r"(bits.z), "r"(bits.w)
+                     : "memory");
+        return;
+    }
+#endif
+    store_part<Whole>(row, i, width, part);
+}
+
 // to = scale·from, or to += scale·from.
 template <bool Whole, bool Added, class T>
 __global__ void __launch_bounds__(columns_threads)
@@ -22,12 +39,16 @@ __global__ void __launch_bounds__(columns_threads)
         const int64_t row = part / parts, element = (part - row * parts) * vector_width<T>;
         T* result = to + row * written.stride + written.start;
         const RowPart<T> terms = load_part<Whole>(from + row * read.stride + read.start, element, width);
-        RowPart<T> sums{};
-        if constexpr (Added) sums = load_part<Whole>(result, element, width);
+        RowPart<T> moved;
+        if constexpr (Added) {
+            const RowPart<T> before = load_part<Whole>(result, element, width);
 #pragma unroll
-        for (int e = 0; e < vector_width<T>; e++)
-            store(&sums[e], Added ? fmaf(scale, load(&terms[e]), load(&sums[e])) : scale * load(&terms[e]));
-        store_part<Whole>(result, element, width, sums);
+            for (int e = 0; e < vector_width<T>; e++) store(&moved[e], fmaf(scale, load(&terms[e]), load(&before[e])));
+        } else {
+#pragma unroll
+            for (int e = 0; e < vector_width<T>; e++) store(&moved[e], scale * load(&terms[e]));
+        }
+        store_moved<Whole>(result, element, width, moved);
     }
 }
 

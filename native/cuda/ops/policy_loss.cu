@@ -338,7 +338,7 @@ void differentiate(const Runtime& runtime, const ChunkArguments& a, const Policy
     head_gradient.c_stride = p.hidden_size;
     head_gradient.c_dtype = LF_F32;
     head_gradient.adds = true;
-    product(runtime, "PolicyLoss.head_gradient", head_gradient);
+    if (p.d_head != nullptr) product(runtime, "PolicyLoss.head_gradient", head_gradient);
     ProductArguments hidden_gradient{};
     hidden_gradient.layout = ProductLayout::nn;
     hidden_gradient.dtype = storage_of<T>;

@@ -63,6 +63,14 @@ public sealed class ActivationPlan
         Normed = Add("normed input", t * h * e);
         MlpHidden = Add("mlp hidden", t * config.IntermediateSize * e);
         Delta = Add("residual delta", t * h * e);
+        if (config.Adapters is { } adapters)
+        {
+            long merged = Math.Max(adapters.CountOf(LowRankTarget.QProj, LowRankTarget.KProj, LowRankTarget.VProj), adapters.CountOf(LowRankTarget.GateProj, LowRankTarget.UpProj));
+            AdapterHidden = Add("adapter hidden", t * Math.Max(1, merged) * adapters.Rank * e);
+            if (merged > 1) AdapterPart = Add("adapter part", t * adapters.Rank * e);
+            AdapterWide = Add("adapter output", t * Math.Max(Math.Max(h, config.IntermediateSize), (long)config.Heads * config.HeadDim) * e);
+        }
+
         FinalRstd = Add("final rstd", t * 4);
         Final = Add("final hidden", t * h * e);
 
@@ -129,6 +137,9 @@ public sealed class ActivationPlan
     /// <summary>The activated feed-forward layer, which the backward pass works out again, and then its gradient.</summary>
     public MemoryRegion MlpHidden { get; }
     public MemoryRegion Delta { get; }
+    public MemoryRegion AdapterHidden { get; }
+    public MemoryRegion AdapterPart { get; }
+    public MemoryRegion AdapterWide { get; }
     public MemoryRegion FinalRstd { get; }
     public MemoryRegion Final { get; }
     public MemoryRegion OutputIndices { get; }

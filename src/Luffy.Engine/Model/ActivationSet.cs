@@ -42,6 +42,15 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
 
     public Tensor Delta => Hidden(Plan.Delta);
 
+    /// <summary>[T, width]: an adapter's input in its ranks, and then the gradient of that.</summary>
+    public Tensor AdapterHidden(long width) => View(Plan.AdapterHidden, _dtype, Tokens, width);
+
+    /// <summary>[T, rank]: the columns of <see cref="AdapterHidden"/> that belong to one projection.</summary>
+    public Tensor AdapterPart(long rank) => View(Plan.AdapterPart, _dtype, Tokens, rank);
+
+    /// <summary>[T, width]: what an adapter adds to an output or to the gradient of an input.</summary>
+    public Tensor AdapterWide(long width) => View(Plan.AdapterWide, _dtype, Tokens, width);
+
     public Tensor FinalRstd => View(Plan.FinalRstd, DType.F32, Tokens);
 
     /// <summary>[T, H], normed.</summary>

@@ -9,13 +9,13 @@ public delegate void Portion(long start, Span<float> values);
 /// <summary>Moves weights between a Hugging Face model directory and a <see cref="ParameterSet"/>.</summary>
 public static class ModelWeights
 {
-    /// <summary>Reads every tensor of a model directory, portion by portion.</summary>
+    /// <summary>Reads every tensor of a model directory, portion by portion; adapters, which it does not hold, stay as they are.</summary>
     /// <exception cref="LuffyException">A file or tensor is missing, of another shape, truncated, or holds NaN or infinity; or a tensor is there that the architecture has not.</exception>
     public static void Load(ParameterSet parameters, string directory)
     {
         using SafeTensorsModel model = SafeTensorsModel.Open(directory);
         RefuseUnknownTensors(parameters.Layout, model, directory);
-        foreach (Parameter p in parameters.Layout.All)
+        foreach (Parameter p in parameters.Layout.Base)
             foreach (CheckpointTensor tensor in p.Tensors)
                 Write(parameters, ParameterKind.Weight, p, tensor, (start, values) => model.ReadFiniteFloats(tensor.Name, p.ShapeOf(tensor), start, values));
     }
@@ -29,7 +29,7 @@ public static class ModelWeights
         ParameterLayout layout = parameters.Layout;
         var residualWriters = layout.Layers.SelectMany(l => new[] { l.Output, l.Down }).ToHashSet();
         var biases = layout.Layers.Select(l => l.QkvBias).OfType<Parameter>().ToHashSet();
-        var random = new NormalGenerator((ulong)seed);
+        var random = new WeightGenerator((ulong)seed);
         foreach (Parameter p in layout.All)
         {
             double spread = residualWriters.Contains(p) ? deviation / Math.Sqrt(2.0 * layout.Layers.Count) : deviation;
@@ -41,16 +41,32 @@ public static class ModelWeights
         }
     }
 
-    /// <summary>The checkpoint's tensors under Hugging Face's names, with the master weights' values where there are any.</summary>
+    /// <summary>
+    /// Draws initial adapters as PEFT does: A uniform within ±1/√in (Kaiming's bound for a slope of √5), B zero, so that the model begins as it was.
+    /// </summary>
+    public static void InitializeAdapters(ParameterSet parameters, long seed)
+    {
+        var random = new WeightGenerator((ulong)seed);
+        foreach (LowRankAdapter adapter in parameters.Layout.Adapters.SelectMany(l => l.All))
+        {
+            double bound = 1 / Math.Sqrt(adapter.A.Columns);
+            foreach (CheckpointTensor tensor in adapter.A.Tensors)
+                Write(parameters, ParameterKind.Weight, adapter.A, tensor, (_, values) => random.FillUniform(values, bound));
+            foreach (LowRankProjection projection in adapter.Projections)
+                Write(parameters, ParameterKind.Weight, projection.B, projection.B.Tensors[0], (_, values) => values.Clear());
+        }
+    }
+
+    /// <summary>The checkpoint's tensors, or those of its adapters where it has some, under Hugging Face's names, with the master weights' values where there are any.</summary>
     public static IReadOnlyList<TensorSource> Sources(ParameterSet parameters, SafeTensorsDType dtype) =>
         Sources(parameters, ParameterKind.Weight, dtype, name => name);
 
-    /// <summary>The tensors of any kind of numbers. A portion of one tensor is on the host at a time.</summary>
+    /// <summary>The tensors of any kind of numbers of what is trained. A portion of one tensor is on the host at a time.</summary>
     public static IReadOnlyList<TensorSource> Sources(ParameterSet parameters, ParameterKind kind, SafeTensorsDType dtype, Func<string, string> rename)
     {
         var sources = new List<TensorSource>();
         float[] buffer = [];
-        foreach (Parameter p in parameters.Layout.All)
+        foreach (Parameter p in parameters.Layout.Trained)
         {
             foreach (CheckpointTensor tensor in p.Tensors)
             {
@@ -97,7 +113,7 @@ public static class ModelWeights
 
     private static void RefuseUnknownTensors(ParameterLayout layout, SafeTensorsModel model, string directory)
     {
-        var known = layout.All.SelectMany(p => p.Tensors).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
+        var known = layout.Base.SelectMany(p => p.Tensors).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         foreach (string name in model.Names)
         {
             // Old checkpoints carry the rotary frequencies, and some a copy of the tied head; both follow from the rest.
@@ -111,7 +127,7 @@ public static class ModelWeights
     }
 
     // Box–Muller over SplitMix64: the same numbers on every machine and runtime.
-    private sealed class NormalGenerator(ulong seed)
+    private sealed class WeightGenerator(ulong seed)
     {
         private ulong _state = seed;
 
@@ -122,6 +138,11 @@ public static class ModelWeights
                 double radius = Math.Sqrt(-2 * Math.Log(Uniform()));
                 values[i] = (float)(deviation * radius * Math.Cos(2 * Math.PI * Uniform()));
             }
+        }
+
+        public void FillUniform(Span<float> values, double bound)
+        {
+            for (int i = 0; i < values.Length; i++) values[i] = (float)(((2 * Uniform()) - 1) * bound);
         }
 
         private double Uniform()

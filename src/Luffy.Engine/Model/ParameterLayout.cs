@@ -13,12 +13,15 @@ public readonly record struct CheckpointTensor(string Name, long RowStart, long 
 /// <param name="Name">Short name for messages, as <c>layers.3.qkv</c>.</param>
 /// <param name="Rows">Rows; elements of a vector.</param>
 /// <param name="Columns">Columns; 0 for a vector.</param>
-/// <param name="Offset">First element within each flat buffer.</param>
+/// <param name="Offset">First element within each flat buffer; −1 where it is not trained and no buffer holds it.</param>
 /// <param name="Tensors">The checkpoint's tensors in it, in order.</param>
 public sealed record Parameter(string Name, long Rows, long Columns, long Offset, IReadOnlyList<CheckpointTensor> Tensors)
 {
     /// <summary>True for norms and biases, which do not decay.</summary>
     public bool IsVector => Columns == 0;
+
+    /// <summary>True where training changes it.</summary>
+    public bool IsTrained => Offset >= 0;
 
     /// <summary>Number of elements.</summary>
     public long Length => IsVector ? Rows : Rows * Columns;
@@ -32,10 +35,10 @@ public sealed record LayerParameters(Parameter AttentionNorm, Parameter Qkv, Par
     Parameter GateUp, Parameter Down);
 
 /// <summary>
-/// Where each parameter stands in the flat buffers. A pure function of the architecture: weights, gradients, master weights and moments all
-/// have these offsets, so the optimiser, checkpoints and shards are slices.
+/// Where each parameter stands in the flat buffers. A pure function of the architecture: gradients, master weights and moments all
+/// have these offsets, so the optimiser, checkpoints and shards are slices. Where the architecture has low-rank adapters, they alone are trained.
 /// </summary>
-public sealed class ParameterLayout
+public sealed partial class ParameterLayout
 {
     // Views into a bf16 buffer then start on cache lines too.
     private const long Alignment = 64;
@@ -64,21 +67,30 @@ public sealed class ParameterLayout
         }
 
         Layers = layers;
-        LayerMatrices = new HashSet<Parameter>(layers.SelectMany(l => new[] { l.Qkv, l.Output, l.GateUp, l.Down }), ReferenceEqualityComparer.Instance);
         FinalNorm = Add("final_norm", h, 0, ("model.norm.weight", h));
         Head = config.TieWordEmbeddings ? Embedding : Add("head", config.VocabularySize, h, ("lm_head.weight", config.VocabularySize));
+        Base = [.. _all];
+        if (config.Adapters is { } adapters) Adapters = AddAdapters(config, adapters);
+        LayerMatrices = new HashSet<Parameter>(layers.SelectMany(l => new[] { l.Qkv, l.Output, l.GateUp, l.Down }).Where(p => p.IsTrained),
+            ReferenceEqualityComparer.Instance);
     }
 
     /// <summary>The architecture.</summary>
     public TransformerConfig Config { get; }
 
-    /// <summary>Every parameter once, by ascending offset.</summary>
+    /// <summary>Every parameter once: those of the model, then those of its adapters.</summary>
     public IReadOnlyList<Parameter> All => _all;
+
+    /// <summary>The model's own parameters.</summary>
+    public IReadOnlyList<Parameter> Base { get; }
+
+    /// <summary>What training changes, by ascending offset: all, or the adapters alone where there are any.</summary>
+    public IEnumerable<Parameter> Trained => _all.Where(p => p.IsTrained);
 
     /// <summary>The matrices that take part in products: all but an embedding that is not also the head.</summary>
     public IEnumerable<Parameter> Matrices => _all.Where(p => !p.IsVector && (p != Embedding || Config.TieWordEmbeddings));
 
-    /// <summary>The matrices within layers: all but embedding and head.</summary>
+    /// <summary>The trained matrices of layers whose gradients may be rounded: all but embedding, head and adapters.</summary>
     public IReadOnlySet<Parameter> LayerMatrices { get; }
 
     /// <summary>[V, H].</summary>
@@ -93,13 +105,29 @@ public sealed class ParameterLayout
     /// <summary>[V, H]; the embedding itself where the two are tied.</summary>
     public Parameter Head { get; }
 
+    /// <summary>Adapters, layer by layer; empty where the architecture has none.</summary>
+    public IReadOnlyList<LayerAdapters> Adapters { get; private init; } = [];
+
     /// <summary>Elements of each flat buffer, gaps for alignment included.</summary>
     public long Length { get; private set; }
 
     /// <summary>Number of parameters.</summary>
     public long ParameterCount => _all.Sum(p => p.Length);
 
-    private Parameter Add(string name, long rows, long columns, params (string Name, long Rows)[] tensors)
+    /// <summary>Number of parameters that training changes.</summary>
+    public long TrainedCount => Trained.Sum(p => p.Length);
+
+    /// <summary>
+    /// Multiplications and additions of a training step for each token, attention aside: two for each parameter forward, two for the gradient of
+    /// its input, two for its own gradient where it is trained.
+    /// </summary>
+    public double TrainingOperations => (4.0 * ParameterCount) + (2.0 * TrainedCount);
+
+    // Without adapters everything is trained; with them, nothing else.
+    private Parameter Add(string name, long rows, long columns, params (string Name, long Rows)[] tensors) =>
+        Add(Config.Adapters is null, name, rows, columns, tensors);
+
+    private Parameter Add(bool trained, string name, long rows, long columns, params (string Name, long Rows)[] tensors)
     {
         var parts = new List<CheckpointTensor>();
         long row = 0;
@@ -109,8 +137,8 @@ public sealed class ParameterLayout
             row += count;
         }
 
-        var parameter = new Parameter(name, rows, columns, Length, parts);
-        Length = (Length + parameter.Length + Alignment - 1) / Alignment * Alignment;
+        var parameter = new Parameter(name, rows, columns, trained ? Length : -1, parts);
+        if (trained) Length = (Length + parameter.Length + Alignment - 1) / Alignment * Alignment;
         _all.Add(parameter);
         return parameter;
     }

@@ -89,7 +89,7 @@ public sealed partial class ParameterSet
 
         Span<ushort> bits = Take(ref _bits, values.Length);
         _backend.Download(rows, bits);
-        if (_remainders is null)
+        if (_remainders is null || !p.IsTrained)
         {
             for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
             return;
@@ -116,7 +116,7 @@ public sealed partial class ParameterSet
         }
 
         if (_packed.Contains(p)) _backend.Linear.PackRows(Matrix(p), rows, firstRow);
-        if (_remainders is not null) WriteRemainders(p, firstRow, values);
+        if (_remainders is not null && p.IsTrained) WriteRemainders(p, firstRow, values);
     }
 
     private void WriteRemainders(Parameter p, long firstRow, ReadOnlySpan<float> values)

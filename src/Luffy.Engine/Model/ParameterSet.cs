@@ -21,10 +21,11 @@ public sealed partial class ParameterSet : IDisposable
 {
     private readonly IBackend _backend;
     private readonly DeviceBuffer _weights, _staging;
-    private readonly DeviceBuffer? _remainders, _gradients, _roundedGradients, _m, _v;
+    private readonly DeviceBuffer? _remainders, _gradients, _roundedGradients, _m, _v, _discarded;
     private readonly Dictionary<Parameter, long> _gradientPlaces = [];
     private readonly Dictionary<Parameter, (long Offset, long Bytes)> _places = [];
     private readonly HashSet<Parameter> _packed;
+    private readonly bool _isView;
 
     /// <summary>Allocates zeroed parameters.</summary>
     /// <param name="backend">Where they live.</param>
@@ -50,6 +51,7 @@ public sealed partial class ParameterSet : IDisposable
         _weights = backend.Allocate("weights", bytes);
         _staging = backend.Allocate("staged rows", StagingBytes(layout, dtype));
         if (use == ParameterUse.Inference) return;
+        if (layout.Adapters.Count > 0) _discarded = backend.Allocate("gradients of frozen norms", DiscardedBytes(layout));
         (long whole, long rounded) = GradientBytes(layout, gradientDType, _gradientPlaces);
         _gradients = backend.Allocate("gradients", whole);
         if (rounded > 0) _roundedGradients = backend.Allocate("rounded gradients", rounded);
@@ -57,6 +59,12 @@ public sealed partial class ParameterSet : IDisposable
         if (dtype != DType.F32) _remainders = backend.Allocate("master remainders", layout.Length * 2);
         _m = backend.Allocate("first moments", layout.Length * momentDType.Size(), moments);
         _v = backend.Allocate("second moments", layout.Length * momentDType.Size(), moments);
+    }
+
+    private ParameterSet(ParameterSet other, ParameterLayout layout)
+    {
+        (_backend, Layout, DType, Use, GradientDType, MomentDType) = (other._backend, layout, other.DType, ParameterUse.Inference, other.GradientDType, other.MomentDType);
+        (_packed, _places, _weights, _staging, _isView) = (other._packed, other._places, other._weights, other._staging, true);
     }
 
     /// <summary>Offsets.</summary>
@@ -105,7 +113,7 @@ public sealed partial class ParameterSet : IDisposable
         {
             if (dtype != DType.F32) plan.Add(("master remainders", n * 2));
             (long whole, long rounded) = GradientBytes(layout, gradientDType, []);
-            plan.Add(("gradients", whole + rounded));
+            plan.Add(("gradients", whole + rounded + DiscardedBytes(layout)));
             plan.Add((MomentsCategory, n * 2 * momentDType.Size()));
         }
 
@@ -124,8 +132,8 @@ public sealed partial class ParameterSet : IDisposable
     /// <summary>A parameter's weights as they lie in memory: rows, or U8 where they are packed.</summary>
     public Tensor Storage(Parameter p) => _packed.Contains(p) ? _weights.View(_places[p].Offset, DType.U8, _places[p].Bytes) : Rows(p);
 
-    /// <summary>What rounding took from the parameter's master weights ([2n] U8); absent where the weights are F32.</summary>
-    public Tensor Remainders(Parameter p) => _remainders is null ? default : _remainders.View(p.Offset * 2, DType.U8, p.Length * 2);
+    /// <summary>What rounding took from a trained parameter's master weights ([2n] U8); absent where the weights are F32.</summary>
+    public Tensor Remainders(Parameter p) => _remainders is null || !p.IsTrained ? default : _remainders.View(p.Offset * 2, DType.U8, p.Length * 2);
 
     /// <summary>A parameter's gradient: F32, or Bf16 where it is a layer's matrix and <see cref="GradientDType"/> says so.</summary>
     public Tensor Gradient(Parameter p)
@@ -135,8 +143,21 @@ public sealed partial class ParameterSet : IDisposable
         return buffer.View(_gradientPlaces[p], rounded ? DType.Bf16 : DType.F32, p.Rows, p.IsVector ? 1 : p.Columns);
     }
 
+    /// <summary>A trained parameter's gradient; absent where it is not trained.</summary>
+    public Tensor GradientOrNone(Parameter p) => p.IsTrained ? Gradient(p) : default;
+
+    /// <summary>A norm's gradient, or room for one that nobody reads: backward passes of norms write it in any case.</summary>
+    public Tensor NormGradient(Parameter p) => p.IsTrained ? Gradient(p) : _discarded!.View(0, DType.F32, p.Length);
+
     /// <summary>Sets every gradient that passes add to to zero.</summary>
-    public void ZeroGradients() => _backend.Zero((_gradients ?? throw new InvalidOperationException(Untrained)).View(DType.F32));
+    public void ZeroGradients()
+    {
+        _backend.Zero((_gradients ?? throw new InvalidOperationException(Untrained)).View(DType.F32));
+        if (_discarded is not null) _backend.Zero(_discarded.View(DType.F32));
+    }
+
+    /// <summary>The same memory, of which a pass uses the model's own weights alone: a reference model that costs nothing.</summary>
+    public ParameterSet WithoutAdapters() => new(this, Layout.WithoutAdapters());
 
     /// <summary>Sets the gradients that a pass overwrites to zero, for an update without any.</summary>
     public void ZeroRoundedGradients()
@@ -147,7 +168,8 @@ public sealed partial class ParameterSet : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _roundedGradients, _m, _v }) buffer?.Dispose();
+        if (_isView) return;
+        foreach (DeviceBuffer? buffer in new[] { _weights, _staging, _remainders, _gradients, _roundedGradients, _m, _v, _discarded }) buffer?.Dispose();
     }
 
     /// <summary>What <see cref="Plan"/> calls the optimiser's moments.</summary>
@@ -159,7 +181,7 @@ public sealed partial class ParameterSet : IDisposable
     private static (long Whole, long Rounded) GradientBytes(ParameterLayout layout, DType gradientDType, Dictionary<Parameter, long> places)
     {
         long whole = 0, rounded = 0;
-        foreach (Parameter p in layout.All)
+        foreach (Parameter p in layout.Trained)
         {
             if (gradientDType == DType.F32 || !layout.LayerMatrices.Contains(p))
             {
@@ -175,6 +197,9 @@ public sealed partial class ParameterSet : IDisposable
 
         return (whole, rounded);
     }
+
+    private static long DiscardedBytes(ParameterLayout layout) =>
+        layout.Adapters.Count == 0 ? 0 : Aligned(layout.Base.Where(p => p.IsVector).Max(p => p.Length) * 4);
 
     private static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
 

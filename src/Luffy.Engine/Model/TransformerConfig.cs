@@ -54,6 +54,9 @@ public sealed record TransformerConfig
     /// <summary>True where the query, key and value projections have a bias.</summary>
     public bool AttentionBias { get; init; }
 
+    /// <summary>Low-rank adapters on projections of every layer, or null.</summary>
+    public LowRankConfig? Adapters { get; init; }
+
     /// <summary>Query, key and value heads of one token.</summary>
     public int PackedHeads => Heads + (2 * KeyValueHeads);
 

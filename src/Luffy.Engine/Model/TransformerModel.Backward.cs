@@ -13,7 +13,7 @@ public sealed partial class TransformerModel
         ParameterLayout layout = parameters.Layout;
         _backend.Zero(a.DNormed);
         _backend.Embedding.Backward(a.DNormed, a.DOutputHidden, a.OutputIndices);
-        _backend.RmsNorm.Backward(a.DResidual, parameters.Gradient(layout.FinalNorm), a.DNormed, a.Residual(Config.Layers), a.FinalRstd,
+        _backend.RmsNorm.Backward(a.DResidual, parameters.NormGradient(layout.FinalNorm), a.DNormed, a.Residual(Config.Layers), a.FinalRstd,
             parameters.Vector(layout.FinalNorm));
         for (int l = Config.Layers - 1; l >= 0; l--)
         {
@@ -22,7 +22,7 @@ public sealed partial class TransformerModel
             LayerBackward(parameters, layout.Layers[l], l, a, layer);
         }
 
-        _backend.Embedding.Backward(parameters.Gradient(layout.Embedding), a.DResidual, a.Ids);
+        if (layout.Embedding.IsTrained) _backend.Embedding.Backward(parameters.Gradient(layout.Embedding), a.DResidual, a.Ids);
     }
 
     // Batch invariance makes these the very bits of the forward pass.
@@ -35,30 +35,34 @@ public sealed partial class TransformerModel
 
     private void LayerBackward(ParameterSet parameters, LayerParameters p, int l, ActivationSet a, in LayerActivations layer)
     {
-        ILinear linear = _backend.Linear;
-        Tensor none = default;
+        LayerAdapters adapters = AdaptersOf(parameters.Layout, l);
 
         // What is cheap to work out again was not kept: the activated layer, and the normed inputs below.
         if (!a.Recompute) _backend.SwiGlu.Forward(a.MlpHidden, layer.GateUp);
-        linear.BackwardWeight(parameters.Gradient(p.Down), none, a.DResidual, a.MlpHidden);
-        linear.BackwardInput(a.DMlpHidden, a.DResidual, parameters.Matrix(p.Down));
+        ProductBackward(parameters, p.Down, null, adapters.Down, a, a.DMlpHidden, a.DResidual, a.MlpHidden);
         _backend.SwiGlu.Backward(layer.GateUp, a.DMlpHidden, layer.GateUp);
         _backend.RmsNorm.Forward(a.Normed, layer.MlpRstd, layer.Middle, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
-        linear.BackwardWeight(parameters.Gradient(p.GateUp), none, layer.GateUp, a.Normed);
-        linear.BackwardInput(a.DNormed, layer.GateUp, parameters.Matrix(p.GateUp));
-        _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.MlpNorm), a.DNormed, a.DResidual, layer.Middle, layer.MlpRstd,
+        ProductBackward(parameters, p.GateUp, null, adapters.GateUp, a, a.DNormed, layer.GateUp, a.Normed);
+        _backend.RmsNorm.AddBackward(a.DResidual, parameters.NormGradient(p.MlpNorm), a.DNormed, a.DResidual, layer.Middle, layer.MlpRstd,
             parameters.Vector(p.MlpNorm));
 
         Tensor output = layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength);
-        linear.BackwardWeight(parameters.Gradient(p.Output), none, a.DResidual, output);
-        linear.BackwardInput(a.DAttentionOutput.Reshape(a.Tokens, output.D1), a.DResidual, parameters.Matrix(p.Output));
+        ProductBackward(parameters, p.Output, null, adapters.Output, a, a.DAttentionOutput.Reshape(a.Tokens, output.D1), a.DResidual, output);
         _backend.Attention.Backward(a.DQkv, a.DAttentionOutput, layer.AttentionOutput, layer.LogSumExp, layer.Qkv, a.SequenceStarts, _attention, a.Scratch);
         _backend.Rope.Backward(a.DQkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
-        Tensor dQkv = a.DQkv.Reshape(a.Tokens, a.DQkv.RowLength);
         _backend.RmsNorm.Forward(a.Normed, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
-        linear.BackwardWeight(parameters.Gradient(p.Qkv), p.QkvBias is null ? none : parameters.Gradient(p.QkvBias), dQkv, a.Normed);
-        linear.BackwardInput(a.DNormed, dQkv, parameters.Matrix(p.Qkv));
-        _backend.RmsNorm.AddBackward(a.DResidual, parameters.Gradient(p.AttentionNorm), a.DNormed, a.DResidual, a.Residual(l), layer.AttentionRstd,
+        ProductBackward(parameters, p.Qkv, p.QkvBias, adapters.Qkv, a, a.DNormed, a.DQkv.Reshape(a.Tokens, a.DQkv.RowLength), a.Normed);
+        _backend.RmsNorm.AddBackward(a.DResidual, parameters.NormGradient(p.AttentionNorm), a.DNormed, a.DResidual, a.Residual(l), layer.AttentionRstd,
             parameters.Vector(p.AttentionNorm));
+    }
+
+    // Gradients of a product's weights, and of its input: dx, which may take the place of x.
+    private void ProductBackward(ParameterSet parameters, Parameter weight, Parameter? bias, LowRankAdapter? adapter, ActivationSet a, in Tensor dx, in Tensor dy,
+        in Tensor x)
+    {
+        if (weight.IsTrained) _backend.Linear.BackwardWeight(parameters.Gradient(weight), bias is null ? default : parameters.Gradient(bias), dy, x);
+        AdaptWeightGradients(parameters, adapter, a, dy, x);
+        _backend.Linear.BackwardInput(dx, dy, parameters.Matrix(weight));
+        AdaptInputGradient(parameters, adapter, a, dx);
     }
 }

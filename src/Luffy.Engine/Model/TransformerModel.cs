@@ -56,6 +56,7 @@ public sealed partial class TransformerModel : IDisposable
                 _backend.RmsNorm.AddForward(a.Normed, a.Residual(l), layer.AttentionRstd, a.Layer(l - 1).Middle, a.Delta, norm, Config.RmsNormEpsilon);
             LayerForward(parameters, p, l, a, layer, keys);
             _backend.Linear.Forward(a.Delta, a.MlpHidden, parameters.Matrix(p.Down));
+            AdaptOutput(parameters, AdaptersOf(parameters.Layout, l).Down, a, a.Delta, a.MlpHidden);
         }
 
         _backend.RmsNorm.AddForward(a.Final, a.Residual(Config.Layers), a.FinalRstd, a.Layer(Config.Layers - 1).Middle, a.Delta,
@@ -71,13 +72,18 @@ public sealed partial class TransformerModel : IDisposable
     // From the normed attention input to the activated feed-forward layer; the part that recompute runs a second time.
     private void LayerForward(ParameterSet parameters, LayerParameters p, int index, ActivationSet a, in LayerActivations layer, AttentionKeys keys)
     {
-        Tensor bias = p.QkvBias is null ? default : parameters.Vector(p.QkvBias);
-        _backend.Linear.Forward(layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength), a.Normed, parameters.Matrix(p.Qkv), bias);
+        LayerAdapters adapters = AdaptersOf(parameters.Layout, index);
+        Tensor bias = p.QkvBias is null ? default : parameters.Vector(p.QkvBias), qkv = layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength);
+        _backend.Linear.Forward(qkv, a.Normed, parameters.Matrix(p.Qkv), bias);
+        AdaptOutput(parameters, adapters.Qkv, a, qkv, a.Normed);
         _backend.Rope.Forward(layer.Qkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
         keys.Attend(index, layer.AttentionOutput, layer.LogSumExp, layer.Qkv);
-        _backend.Linear.Forward(a.Delta, layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength), parameters.Matrix(p.Output));
+        Tensor attended = layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength);
+        _backend.Linear.Forward(a.Delta, attended, parameters.Matrix(p.Output));
+        AdaptOutput(parameters, adapters.Output, a, a.Delta, attended);
         _backend.RmsNorm.AddForward(a.Normed, layer.Middle, layer.MlpRstd, a.Residual(index), a.Delta, parameters.Vector(p.MlpNorm), Config.RmsNormEpsilon);
         _backend.Linear.Forward(layer.GateUp, a.Normed, parameters.Matrix(p.GateUp));
+        AdaptOutput(parameters, adapters.GateUp, a, layer.GateUp, a.Normed);
         _backend.SwiGlu.Forward(a.MlpHidden, layer.GateUp);
     }
 }

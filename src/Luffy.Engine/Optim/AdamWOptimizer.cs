@@ -55,7 +55,7 @@ public sealed class AdamWOptimizer : IDisposable
         // PyTorch's clip_grad_norm_ adds the same 1e-6.
         double scale = MaxGradientNorm > 0 ? Math.Min(1, MaxGradientNorm / (norm + 1e-6)) : 1;
         Updates++;
-        foreach (Parameter p in parameters.Layout.All)
+        foreach (Parameter p in parameters.Layout.Trained)
         {
             var options = new AdamWOptions((float)learningRate, (float)Beta1, (float)Beta2, (float)Epsilon,
                 p.IsVector && !DecayVectors ? 0 : (float)WeightDecay, Updates, (float)scale, RoundingKey(p));

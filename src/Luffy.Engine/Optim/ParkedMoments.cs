@@ -18,7 +18,7 @@ public sealed class ParkedMoments(ParameterSet parameters, AdamWOptimizer optimi
 
     private static readonly (ParameterKind Kind, string Prefix)[] Kinds = [(ParameterKind.FirstMoment, "exp_avg."), (ParameterKind.SecondMoment, "exp_avg_sq.")];
 
-    private readonly float[][][] _values = [.. Kinds.Select(_ => parameters.Layout.All.Select(p => new float[p.Length]).ToArray())];
+    private readonly float[][][] _values = [.. Kinds.Select(_ => parameters.Layout.Trained.Select(p => new float[p.Length]).ToArray())];
     private long _updates;
     private float[] _portion = [];
 
@@ -31,7 +31,7 @@ public sealed class ParkedMoments(ParameterSet parameters, AdamWOptimizer optimi
         (optimizer.Updates, _updates) = (_updates, optimizer.Updates);
         for (int kind = 0; kind < Kinds.Length; kind++)
         {
-            foreach ((int index, Parameter p) in parameters.Layout.All.Index())
+            foreach ((int index, Parameter p) in parameters.Layout.Trained.Index())
             {
                 int row = ParameterSet.RowLength(p), portion = ParameterSet.Portion(p);
                 for (long first = 0; first < p.Rows; first += portion)
@@ -52,7 +52,7 @@ public sealed class ParkedMoments(ParameterSet parameters, AdamWOptimizer optimi
     {
         state[Key] = _updates;
         writer.WriteTensors(File, [.. from kind in Enumerable.Range(0, Kinds.Length)
-            from p in parameters.Layout.All.Index()
+            from p in parameters.Layout.Trained.Index()
             select TensorSource.FromFloats(Kinds[kind].Prefix + p.Item.Name, [p.Item.Length], SafeTensorsDType.F32, _values[kind][p.Index])]);
     }
 
@@ -63,7 +63,7 @@ public sealed class ParkedMoments(ParameterSet parameters, AdamWOptimizer optimi
         _updates = updates.GetValue<long>();
         using SafeTensorsFile file = SafeTensorsFile.Open(checkpoint.PathOf(File));
         for (int kind = 0; kind < Kinds.Length; kind++)
-            foreach ((int index, Parameter p) in parameters.Layout.All.Index())
+            foreach ((int index, Parameter p) in parameters.Layout.Trained.Index())
                 file.ReadFloats(Kinds[kind].Prefix + p.Name, _values[kind][index]);
     }
 }

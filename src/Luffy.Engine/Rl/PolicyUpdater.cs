@@ -35,7 +35,7 @@ public sealed class PolicyUpdater(IBackend backend, TransformerModel model, Acti
         foreach (Range range in passes)
         {
             if (!_pass.Forward(parameters, rows, range, weights)) continue;
-            backend.PolicyLoss.ForwardBackward(a.DOutputHidden, parameters.Gradient(head), a.Statistics, a.OutputHidden, parameters.Matrix(head),
+            backend.PolicyLoss.ForwardBackward(a.DOutputHidden, parameters.GradientOrNone(head), a.Statistics, a.OutputHidden, parameters.Matrix(head),
                 _pass.UploadTokens(), options, _pass.LossScratch);
             statistics.Add(rows, range, weights, _pass.DownloadStatistics(), _pass.Outputs, options);
             model.Backward(parameters, a, _pass.Keys);

@@ -30,7 +30,7 @@ internal static class PolicyLossChecks
         long rows = tokens.Targets.Length;
         string? problem =
             !Checks.IsMatrix(dHidden, hidden.DType, rows, hidden.RowLength) ? "dHidden must have the shape and dtype of hidden" :
-            !Checks.IsMatrix(dHead, DType.F32, head.D0, head.RowLength) ? "dHead must be f32 [V, H]" :
+            dHead.Exists && !Checks.IsMatrix(dHead, DType.F32, head.D0, head.RowLength) ? "dHead must be f32 [V, H]" :
             !Checks.IsVector(tokens.Advantages, DType.F32, rows) ? "advantages must be f32 [R]" :
             !Checks.IsVector(tokens.OldLogProbs, DType.F32, rows) ? "old log-probs must be f32 [R]" :
             !Checks.IsVector(tokens.OffPolicy, DType.I32, rows) ? "offPolicy must be i32 [R]" :

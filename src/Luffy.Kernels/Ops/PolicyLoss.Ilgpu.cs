@@ -77,7 +77,7 @@ internal sealed class PolicyLossIlgpu(IlgpuContext context, ILinear linear, long
             };
             ProductTiles.Launch(context, w.DType, rows, count,
                 new DifferentiateLaunch(context, dz, hidden, strip, terms, LinearShape.Of(context, default, rows, count, w.RowLength, hidden, strip)));
-            linear.BackwardWeight(dHead.Rows(start, count), default, dz, hidden);
+            if (dHead.Exists) linear.BackwardWeight(dHead.Rows(start, count), default, dz, hidden);
             // Sums in f32, which are rounded once, at the end.
             bool last = start + count == w.D0;
             Tensor sums = w.DType == DType.F32 ? dHidden : memory.HiddenSums, result = last ? dHidden : sums;

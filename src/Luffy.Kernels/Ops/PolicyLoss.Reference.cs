@@ -95,7 +95,7 @@ public sealed class PolicyLossReference : IPolicyLoss
         }
     }
 
-    /// <summary>sum[h] += Σ_v dz[v]·head[v, h] over ascending v; dHead[v, :] += dz[v]·hidden[r, :].</summary>
+    /// <summary>sum[h] += Σ_v dz[v]·head[v, h] over ascending v; dHead[v, :] += dz[v]·hidden[r, :], where it is wanted.</summary>
     private void BackwardRow(Span<float> sum, in Tensor dHead, ReadOnlySpan<float> dz, in Tensor hidden, in Tensor head, int row)
     {
         int width = sum.Length;
@@ -105,7 +105,7 @@ public sealed class PolicyLossReference : IPolicyLoss
         for (int v = 0; v < dz.Length; v++)
         {
             LinearReference.AddScaled(sum, dz[v], weights.Read(v * width, width, buffer));
-            LinearReference.AddScaled(headGradient.Slice(v * width, width), dz[v], hiddenRow);
+            if (!headGradient.IsEmpty) LinearReference.AddScaled(headGradient.Slice(v * width, width), dz[v], hiddenRow);
         }
     }
 

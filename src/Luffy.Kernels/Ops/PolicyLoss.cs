@@ -70,7 +70,7 @@ public interface IPolicyLoss
     /// head.
     /// </summary>
     /// <param name="dHidden">[R, H] =, the dtype of hidden.</param>
-    /// <param name="dHead">[V, H] F32 +=, over ascending rows.</param>
+    /// <param name="dHead">[V, H] F32 +=, over ascending rows; absent where the head is not trained, and then no product is made for it.</param>
     /// <param name="statistics">[8, R] F32 =.</param>
     /// <param name="hidden">[R, H].</param>
     /// <param name="head">[V, H].</param>

@@ -42,9 +42,9 @@ public sealed class TestModel : IDisposable
     public SequenceScorer Scorer { get; }
 
     public static TestModel Load(IBackend backend, ModelFixture fixture, DType dtype, bool recompute = false, int tokens = 256,
-        DType gradientDType = DType.F32)
+        DType gradientDType = DType.F32, LowRankConfig? adapters = null)
     {
-        var model = new TestModel(backend, TransformerConfig.Load(fixture.ModelDirectory), dtype, recompute, tokens, gradientDType: gradientDType);
+        var model = new TestModel(backend, TransformerConfig.Load(fixture.ModelDirectory) with { Adapters = adapters }, dtype, recompute, tokens, gradientDType: gradientDType);
         ModelWeights.Load(model.Parameters, fixture.ModelDirectory);
         return model;
     }
@@ -70,7 +70,7 @@ public sealed class TestModel : IDisposable
     private Dictionary<string, float[]> Tensors(ParameterKind kind)
     {
         var result = new Dictionary<string, float[]>();
-        foreach (Parameter p in Parameters.Layout.All)
+        foreach (Parameter p in kind == ParameterKind.Weight ? Parameters.Layout.All : Parameters.Layout.Trained)
             foreach (CheckpointTensor t in p.Tensors) result[t.Name] = ModelWeights.Read(Parameters, kind, p, t);
         return result;
     }

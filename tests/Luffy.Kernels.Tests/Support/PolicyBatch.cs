@@ -90,7 +90,7 @@ public sealed class PolicyBatch
 
     /// <summary>Loss and gradients on a backend; the head's gradient is added to <paramref name="headGradient"/>, or to zero.</summary>
     public PolicyResult Run(Lab lab, DType dtype, PolicyLossOptions options, float[]? headGradient = null, WeightForm form = WeightForm.Both,
-        IPolicyLoss? loss = null)
+        IPolicyLoss? loss = null, bool headIsTrained = true)
     {
         loss ??= lab.Backend.PolicyLoss;
         Tensor head = lab.Floats(dtype, Head, Vocabulary, Width), hidden = lab.Floats(dtype, Hidden, Rows, Width);
@@ -98,7 +98,7 @@ public sealed class PolicyBatch
         Tensor statistics = lab.Output(DType.F32, 8, Rows);
         PolicyTokens tokens = new(lab.Ints(Targets), Floats(Advantages), Floats(OldLogProbs), lab.Ints(OffPolicy), Floats(Weights),
             BehaviorLogProbs is null ? default : Floats(BehaviorLogProbs), ReferenceLogProbs is null ? default : Floats(ReferenceLogProbs));
-        loss.ForwardBackward(dHidden, dHead, statistics, hidden, lab.Weight(head, form), tokens, options,
+        loss.ForwardBackward(dHidden, headIsTrained ? dHead : default, statistics, hidden, lab.Weight(head, form), tokens, options,
             lab.Scratch(loss.ScratchBytes(Rows, Width, Vocabulary, dtype)));
         return new PolicyResult(lab.Read(statistics), lab.Read(dHidden), lab.Read(dHead));
 
