@@ -30,6 +30,7 @@ internal static class CommandLine
             ReplayCommand.Create(streams),
             TokenizeCommand.Create(streams),
             VerifyCommand.Create(streams),
+            ExportCommand.Create(streams),
             DevicesCommand.Create(streams),
             BenchCommand.Create(streams),
             CommonOptions.Quiet,

@@ -111,7 +111,7 @@ public static class ModelWeights
         }
     }
 
-    private static void RefuseUnknownTensors(ParameterLayout layout, SafeTensorsModel model, string directory)
+    internal static void RefuseUnknownTensors(ParameterLayout layout, SafeTensorsModel model, string directory)
     {
         var known = layout.Base.SelectMany(p => p.Tensors).Select(t => t.Name).ToHashSet(StringComparer.Ordinal);
         foreach (string name in model.Names)
