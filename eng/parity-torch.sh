@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Holds `luffy score` and `luffy replay` against PyTorch on random Qwen2 and Llama checkpoints, for every shaping and ratio. In f32 log-probs are within
-# 1e-5 in the mean and 1e-4 at most, and every tensor's gradient within 1e-4 relative; in bf16 within what such roundings make of them
-# (tests/oracles/parity.py). Needs a Python with torch; takes a minute or two.
+# Holds `luffy score` and `luffy replay` against PyTorch on random Qwen2, Llama and Qwen3 checkpoints and scaled rotary positions, for every
+# shaping and ratio. In f32 log-probs are within 1e-5 in the mean and 1e-4 at most, and every tensor's gradient within 1e-4 relative; in bf16
+# within what such roundings make of them, and probabilities within 1% in the mean where weights are as Transformers initialises them
+# (tests/oracles/parity.py). Needs a Python with torch; takes a few minutes.
 # Usage: eng/parity-torch.sh [--self | --bf16] [LUFFY_OPTION…]      options such as --backend cpu go to every luffy command
 #   --self         PyTorch in float32 answers in luffy's place: checks the comparison, and shows what float32 can reach
 #   --bf16         luffy computes in bf16; PyTorch in float64 from the same weights, rounded to bf16
@@ -32,10 +33,13 @@ rm -f "$folder/failed"
 cp "$root/tests/oracles/luffy_oracle.py" "$root/tests/oracles/parity.py" "$folder/"
 "${python[@]}" "$inside/parity.py" make "$inside"
 if [ -n "${LUFFY_PARITY_SETTINGS:-}" ]; then
-  mv "$folder/settings.txt" "$folder/settings-all.txt"
   for name in $LUFFY_PARITY_SETTINGS; do
-    grep -P "^\Q$name\E\t" "$folder/settings-all.txt" >>"$folder/settings.txt" || { echo "parity-torch.sh: there is no setting '$name'" >&2; exit 2; }
+    grep -qP "^\Q$name\E\t" "$folder/qwen2/settings.txt" || { echo "parity-torch.sh: there is no setting '$name'" >&2; exit 2; }
   done
+  while read -r model; do
+    mv "$folder/$model/settings.txt" "$folder/$model/settings-all.txt"
+    for name in $LUFFY_PARITY_SETTINGS; do grep -P "^\Q$name\E\t" "$folder/$model/settings-all.txt" || true; done >"$folder/$model/settings.txt"
+  done <"$folder/models.txt"
 fi
 
 # begin FILE COMMAND…: the command's output goes to FILE, once there is room among those that run. One that fails leaves its mark.
@@ -49,7 +53,7 @@ begin() {
 if [ -n "$self" ]; then
   "${python[@]}" "$inside/parity.py" answer "$inside"
 else
-  for model in qwen2 llama; do
+  while read -r model <&4; do
     at=$folder/$model
     begin "$at/scores.jsonl" "$luffy" score --model "$at" --input "$at/ids.jsonl" --dtype $dtype "$@"
     while IFS=$'\t' read -r name settings; do
@@ -57,8 +61,8 @@ else
       for setting in $settings; do arguments+=(--set "$setting"); done
       begin "$at/$name.json" "$luffy" replay --model "$at" --batch "$at/batch.jsonl" --gradients "$at/$name.safetensors" --dtype $dtype \
         "${arguments[@]}" "$@"
-    done <"$folder/settings.txt"
-  done
+    done <"$at/settings.txt"
+  done 4<"$folder/models.txt"
   wait
   if [ -e "$folder/failed" ]; then exit 1; fi
 fi

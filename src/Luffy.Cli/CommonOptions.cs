@@ -18,7 +18,7 @@ internal static class CommonOptions
     /// <summary>Every command takes it, those without progress too, so that a script may pass it to all.</summary>
     public static Option<bool> Quiet { get; } = new("--quiet") { Description = "No progress, only warnings and results", Recursive = true };
 
-    public static Option<string> Model { get; } = new("--model") { Description = "Model directory, or builtin for the small model that comes along", HelpName = "DIR", Required = true };
+    public static Option<string> Model { get; } = new("--model") { Description = "Model directory, a model in the Hugging Face cache (ORG/NAME), or builtin for the small model that comes along", HelpName = "DIR", Required = true };
 
     public static Option<long> Seed { get; } = new("--seed") { Description = "Decides everything that is drawn", HelpName = "N", DefaultValueFactory = _ => 42 };
 

@@ -54,11 +54,11 @@ public static class Fixtures
 }
 
 /// <summary>A two-layer model and everything that PyTorch computed with it.</summary>
-/// <param name="Name"><c>qwen2</c> (biases, tied head) or <c>llama</c> (no biases, own head, llama3 rope scaling).</param>
+/// <param name="Name"><c>qwen2</c> (biases, tied head), <c>llama</c> (no biases, own head, llama3 rope scaling) or <c>qwen3</c> (norms of wider heads, tied head, yarn).</param>
 public sealed record ModelFixture(string Name)
 {
-    /// <summary>Both models.</summary>
-    public static IReadOnlyList<ModelFixture> All { get; } = [new("qwen2"), new("llama")];
+    /// <summary>A model of each architecture.</summary>
+    public static IReadOnlyList<ModelFixture> All { get; } = [new("qwen2"), new("llama"), new("qwen3")];
 
     /// <summary>The model directory: config.json and model.safetensors.</summary>
     public string ModelDirectory => Fixtures.PathOf(Name);

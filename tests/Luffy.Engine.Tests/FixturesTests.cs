@@ -13,6 +13,7 @@ public sealed class FixturesTests
         using SafeTensorsModel weights = SafeTensorsModel.Open(model.ModelDirectory);
         Assert.That(weights.Contains("lm_head.weight"), Is.EqualTo(model.Name == "llama"));
         Assert.That(weights.Contains("model.layers.0.self_attn.q_proj.bias"), Is.EqualTo(model.Name == "qwen2"));
+        Assert.That(weights.Contains("model.layers.0.self_attn.q_norm.weight"), Is.EqualTo(model.Name == "qwen3"));
         Assert.That(model.TrainedWeights.Keys, Is.EquivalentTo(weights.Names));
         foreach (LossCaseFixture lossCase in model.LossCases) Assert.That(lossCase.Gradients.Keys, Is.EquivalentTo(weights.Names));
     }

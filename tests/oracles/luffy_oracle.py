@@ -1,4 +1,4 @@
-"""An independent oracle in PyTorch: Qwen2/Llama forward, the mixed-policy objective, safetensors in and out.
+"""An independent oracle in PyTorch: Qwen2/Llama/Qwen3 forward, the mixed-policy objective, safetensors in and out.
 
 Everything is written for clarity and computed in float64 unless asked otherwise: one sequence at a time, no cache, no packing,
 gradients by autograd. Needs torch and nothing else. See README.md beside this file.
@@ -27,7 +27,7 @@ DEFAULT_SETTINGS = {
 def parameter_shapes(config):
     """Name -> shape, in the order in which checkpoints list them."""
     hidden, heads, kv_heads = config["hidden_size"], config["num_attention_heads"], config["num_key_value_heads"]
-    head_dim = config.get("head_dim") or hidden // heads
+    head_dim = head_dimension(config)
     inner, vocabulary = config["intermediate_size"], config["vocab_size"]
     shapes = {"model.embed_tokens.weight": (vocabulary, hidden)}
     for layer in range(config["num_hidden_layers"]):
@@ -37,6 +37,8 @@ def parameter_shapes(config):
             shapes[prefix + f"self_attn.{name}_proj.weight"] = (rows * head_dim, hidden)
             if config["model_type"] == "qwen2":
                 shapes[prefix + f"self_attn.{name}_proj.bias"] = (rows * head_dim,)
+        if config["model_type"] == "qwen3":
+            shapes[prefix + "self_attn.q_norm.weight"] = shapes[prefix + "self_attn.k_norm.weight"] = (head_dim,)
         shapes[prefix + "self_attn.o_proj.weight"] = (hidden, heads * head_dim)
         shapes[prefix + "post_attention_layernorm.weight"] = (hidden,)
         shapes[prefix + "mlp.gate_proj.weight"] = (inner, hidden)
@@ -63,34 +65,80 @@ def random_parameters(config, seed, spread=0.2, embedding_spread=0.4):
     return parameters
 
 
-def rope_frequencies(config):
-    """Angle per position of each of the head_dim/2 pairs, float64; Llama 3's scaling as in Hugging Face's modeling_rope_utils."""
-    head_dim = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
-    exponents = torch.arange(0, head_dim, 2, dtype=torch.float64) / head_dim
-    frequencies = float(config.get("rope_theta", 10000.0)) ** -exponents
-    scaling = config.get("rope_scaling")
-    if not scaling:
-        return frequencies
-    assert scaling.get("rope_type", scaling.get("type")) == "llama3", scaling
-    factor, low, high = scaling["factor"], scaling["low_freq_factor"], scaling["high_freq_factor"]
-    original = scaling["original_max_position_embeddings"]
-    scaled = []
-    for frequency in frequencies.tolist():
-        wavelength = 2 * math.pi / frequency
-        if wavelength > original / low:
-            scaled.append(frequency / factor)
-        elif wavelength < original / high:
-            scaled.append(frequency)
-        else:
-            smooth = (original / wavelength - low) / (high - low)
-            scaled.append((1 - smooth) * frequency / factor + smooth * frequency)
-    return torch.tensor(scaled, dtype=torch.float64)
+def head_dimension(config):
+    """Qwen3 states it or means 128; the others divide the width where they do not state it."""
+    if config.get("model_type") == "qwen3":
+        return config.get("head_dim", 128)
+    return config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]
+
+
+def rope_settings(config):
+    """One dictionary in the form of Transformers 5, whatever form the config has: theta is looked for inside first."""
+    rope = dict(config.get("rope_scaling") or config.get("rope_parameters") or {})
+    rope.setdefault("rope_theta", config.get("rope_theta", 10000.0))
+    rope.setdefault("rope_type", rope.get("type", "default"))
+    if rope["rope_type"] in ("llama3", "yarn"):
+        if "original_max_position_embeddings" in config:
+            rope["original_max_position_embeddings"] = config["original_max_position_embeddings"]
+        rope.setdefault("original_max_position_embeddings", config.get("max_position_embeddings"))
+    return rope
+
+
+def rope_frequencies(config, length=None):
+    """
+    Angle per position of each of the head_dim/2 pairs, float64, and the factor of cosines and sines: Hugging Face's modeling_rope_utils
+    (Transformers 5). The length of the sequence counts for `dynamic` alone.
+    """
+    rope, dim = rope_settings(config), head_dimension(config)
+    theta, kind = float(rope["rope_theta"]), rope["rope_type"]
+    pairs = torch.arange(dim // 2, dtype=torch.float64)
+    plain = theta ** -(2 * pairs / dim)
+    if kind == "default":
+        return plain, 1.0
+    if kind == "linear":
+        return plain / rope["factor"], 1.0
+    if kind == "dynamic":
+        window, factor = config["max_position_embeddings"], rope["factor"]
+        reached = max(length or 0, window)
+        grown = theta * (factor * reached / window - (factor - 1)) ** (dim / (dim - 2))
+        return grown ** -(2 * pairs / dim), 1.0
+    original = rope["original_max_position_embeddings"]
+    if kind == "llama3":
+        factor, low, high = rope["factor"], rope["low_freq_factor"], rope["high_freq_factor"]
+        scaled = []
+        for frequency in plain.tolist():
+            wavelength = 2 * math.pi / frequency
+            if wavelength > original / low:
+                scaled.append(frequency / factor)
+            elif wavelength < original / high:
+                scaled.append(frequency)
+            else:
+                smooth = (original / wavelength - low) / (high - low)
+                scaled.append((1 - smooth) * frequency / factor + smooth * frequency)
+        return torch.tensor(scaled, dtype=torch.float64), 1.0
+    assert kind == "yarn", kind
+    factor = rope.get("factor")
+    if factor is None:
+        factor = config["max_position_embeddings"] / original
+    mscale = lambda m: 1.0 if factor <= 1 else 0.1 * m * math.log(factor) + 1.0
+    attention = rope.get("attention_factor")
+    if attention is None:
+        both = rope.get("mscale") and rope.get("mscale_all_dim")
+        attention = mscale(rope["mscale"]) / mscale(rope["mscale_all_dim"]) if both else mscale(1)
+    pair_of = lambda turns: dim * math.log(original / (turns * 2 * math.pi)) / (2 * math.log(theta))
+    low, high = pair_of(rope.get("beta_fast") or 32), pair_of(rope.get("beta_slow") or 1)
+    if rope.get("truncate", True):
+        low, high = math.floor(low), math.ceil(high)
+    low, high = max(low, 0), min(high, dim - 1)
+    kept = 1 - ((pairs - low) / (high - low + (0.001 if low == high else 0))).clamp(0, 1)
+    return plain / factor * (1 - kept) + plain * kept, float(attention)
 
 
 def rope_table(config, positions):
     """[P, head_dim] float64: cos of the angles, then their sin."""
-    angles = torch.outer(torch.arange(positions, dtype=torch.float64), rope_frequencies(config))
-    return torch.cat([angles.cos(), angles.sin()], dim=1)
+    frequencies, factor = rope_frequencies(config, positions)
+    angles = torch.outer(torch.arange(positions, dtype=torch.float64), frequencies)
+    return torch.cat([angles.cos(), angles.sin()], dim=1) * factor
 
 
 def rotate(x, table):
@@ -101,8 +149,14 @@ def rotate(x, table):
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
 
 
+def widened(x):
+    """16 bits are widened where Hugging Face's models widen them: within norms and softmax."""
+    return x.float() if x.element_size() < 4 else x
+
+
 def rms_norm(x, weight, epsilon):
-    return x * torch.rsqrt(x.pow(2).mean(dim=-1, keepdim=True) + epsilon) * weight
+    wide = widened(x)
+    return (wide * torch.rsqrt(wide.pow(2).mean(dim=-1, keepdim=True) + epsilon)).to(x.dtype) * weight
 
 
 def attention(q, k, v):
@@ -113,8 +167,8 @@ def attention(q, k, v):
     outputs, sums = [], []
     for head in range(heads):
         scores = q[:, head] @ k[:, head // group].T / math.sqrt(head_dim)
-        scores = scores.masked_fill(~causal, -math.inf)
-        outputs.append(torch.softmax(scores, dim=-1) @ v[:, head // group])
+        scores = widened(scores).masked_fill(~causal, -math.inf)
+        outputs.append(torch.softmax(scores, dim=-1).to(v.dtype) @ v[:, head // group])
         sums.append(torch.logsumexp(scores, dim=-1))
     return torch.stack(outputs, dim=1), torch.stack(sums, dim=1)
 
@@ -122,7 +176,7 @@ def attention(q, k, v):
 def forward(parameters, config, ids):
     """Logits [T, vocabulary] of one sequence of ids."""
     heads, kv_heads = config["num_attention_heads"], config["num_key_value_heads"]
-    head_dim = config.get("head_dim") or config["hidden_size"] // heads
+    head_dim = head_dimension(config)
     epsilon = config["rms_norm_eps"]
     table = rope_table(config, len(ids))
     x = parameters["model.embed_tokens.weight"][torch.tensor(ids)]
@@ -130,11 +184,15 @@ def forward(parameters, config, ids):
     def linear(name, value):
         return F.linear(value, parameters[name + ".weight"], parameters.get(name + ".bias"))
 
+    def head_norm(name, value):
+        # Qwen3: over each head by itself, before it is rotated.
+        return rms_norm(value, parameters[name + ".weight"], epsilon) if name + ".weight" in parameters else value
+
     for layer in range(config["num_hidden_layers"]):
         prefix = f"model.layers.{layer}."
         h = rms_norm(x, parameters[prefix + "input_layernorm.weight"], epsilon)
-        q = rotate(linear(prefix + "self_attn.q_proj", h).view(-1, heads, head_dim), table)
-        k = rotate(linear(prefix + "self_attn.k_proj", h).view(-1, kv_heads, head_dim), table)
+        q = rotate(head_norm(prefix + "self_attn.q_norm", linear(prefix + "self_attn.q_proj", h).view(-1, heads, head_dim)), table)
+        k = rotate(head_norm(prefix + "self_attn.k_norm", linear(prefix + "self_attn.k_proj", h).view(-1, kv_heads, head_dim)), table)
         v = linear(prefix + "self_attn.v_proj", h).view(-1, kv_heads, head_dim)
         y, _ = attention(q, k, v)
         x = x + linear(prefix + "self_attn.o_proj", y.reshape(len(ids), heads * head_dim))
@@ -146,7 +204,7 @@ def forward(parameters, config, ids):
 
 def next_token_logprobs(parameters, config, ids):
     """ln p of ids[1..], each given what stands before it; temperature 1."""
-    logits = forward(parameters, config, ids)[:-1]
+    logits = widened(forward(parameters, config, ids)[:-1])
     return torch.log_softmax(logits, dim=-1)[torch.arange(len(ids) - 1), torch.tensor(ids[1:])]
 
 

@@ -23,6 +23,46 @@ MODELS = {
               "attention_bias": False, "mlp_bias": False,
               "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
                                "original_max_position_embeddings": 64}},
+    # Heads wider than hidden/heads, their norms, and rotary settings as Transformers 5 writes them; a factor that both cosines and scores show.
+    "qwen3": {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", **COMMON, "head_dim": 16, "tie_word_embeddings": True, "attention_bias": False,
+              "rope_parameters": {"rope_type": "yarn", "rope_theta": 100.0, "factor": 4.0, "original_max_position_embeddings": 32}},
+}
+# Settings of rotary positions in every form and with every default: config.json's keys -> frequencies and the factor of cosines and sines.
+ROPES = {
+    "default": {"rope_theta": 1000000.0, "rope_scaling": None},
+    "no_theta": {},
+    "default_5": {"rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
+    "theta_inside_wins": {"rope_theta": 10000.0, "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
+    "scaling_before_parameters": {"rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 2.0},
+                                  "rope_parameters": {"rope_type": "default", "rope_theta": 500000.0}},
+    "empty_scaling": {"rope_theta": 10000.0, "rope_scaling": {}, "rope_parameters": {"rope_type": "linear", "factor": 3.0}},
+    "linear": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "linear", "factor": 4.0}},
+    "linear_type": {"rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 2.5}},
+    "dynamic": {"rope_theta": 10000.0, "rope_scaling": {"type": "dynamic", "factor": 4.0}},
+    "llama3": {"rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                                        "original_max_position_embeddings": 8192}},
+    "llama3_no_original": {"rope_theta": 500000.0, "max_position_embeddings": 4096,
+                           "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}},
+    "yarn": {"rope_theta": 1000000.0, "max_position_embeddings": 131072,
+             "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}},
+    "yarn_type": {"rope_theta": 1000000.0, "max_position_embeddings": 32768, "rope_scaling": {"type": "yarn", "factor": 4.0,
+                                                                                              "original_max_position_embeddings": 32768}},
+    "yarn_no_original": {"rope_theta": 10000.0, "max_position_embeddings": 16384, "rope_scaling": {"rope_type": "yarn", "factor": 2.0}},
+    "yarn_no_factor": {"rope_theta": 10000.0, "max_position_embeddings": 65536,
+                       "rope_scaling": {"rope_type": "yarn", "factor": None, "original_max_position_embeddings": 8192}},
+    "yarn_attention": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 4096,
+                                                               "attention_factor": 0.75, "beta_fast": 16, "beta_slow": 2}},
+    "yarn_zero_betas": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "yarn", "factor": 8.0, "original_max_position_embeddings": 4096,
+                                                                "beta_fast": 0, "beta_slow": None}},
+    "yarn_mscale": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "yarn", "factor": 40.0, "original_max_position_embeddings": 4096,
+                                                            "mscale": 1.0, "mscale_all_dim": 0.707}},
+    "yarn_one_mscale": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "yarn", "factor": 40.0, "original_max_position_embeddings": 4096,
+                                                                "mscale": 0.5, "mscale_all_dim": 0}},
+    "yarn_untruncated": {"rope_theta": 150000.0, "rope_scaling": {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096,
+                                                                  "truncate": False}},
+    "yarn_no_ramp": {"rope_theta": 10000.0, "rope_scaling": {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 6}},
+    "yarn_original_beside": {"rope_theta": 10000.0, "original_max_position_embeddings": 2048, "max_position_embeddings": 8192,
+                             "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 8192}},
 }
 CASES = [
     ("gamma_0.1", {}),
@@ -103,7 +143,7 @@ def compact(gradients):
 
 def make_model(name, directory):
     config = MODELS[name]
-    parameters = oracle.random_parameters(config, seed=7 if name == "qwen2" else 8)
+    parameters = oracle.random_parameters(config, seed=7 + list(MODELS).index(name))
     generator = torch.Generator().manual_seed(11)
     oracle.save_model(os.path.join(directory, name), config, parameters)
     folder = os.path.join(directory, name, "expected")
@@ -228,7 +268,7 @@ def make_ops(directory):
                          "rope_llama3": {"rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
                                          "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}}.items():
         config["head_dim"] = 16
-        ropes[name] = {**config, "frequencies": oracle.rope_frequencies(config).tolist()}
+        ropes[name] = {**config, "frequencies": oracle.rope_frequencies(config)[0].tolist()}
         table = oracle.rope_table(config, 64)
         stored[f"{name}.table"] = table
         qkv, dy = given(f"{name}.qkv", len(positions), 8, 16), given(f"{name}.dy", len(positions), 8, 16)
@@ -292,6 +332,16 @@ def make_policy_loss_op(given, stored):
             "old_logprobs": old, "reference_logprobs": reference, "cases": cases}
 
 
+def make_ropes(directory):
+    """What every form of the rotary settings means for heads of 16 and, where it is not said, a window of 4,096."""
+    cases = {}
+    for name, settings in ROPES.items():
+        config = {"model_type": "llama", "hidden_size": 32, "num_attention_heads": 2, "max_position_embeddings": 4096, **settings}
+        frequencies, factor = oracle.rope_frequencies(config)
+        cases[name] = {"config": config, "frequencies": frequencies.tolist(), "attention_factor": factor}
+    oracle.write_json(os.path.join(directory, "rope.json"), cases)
+
+
 def check_golden(directory):
     """The published golden vectors, recomputed by this oracle: a check of the oracle itself before anything is written."""
     with open(os.path.join(directory, "golden.json"), encoding="utf-8") as file:
@@ -321,6 +371,7 @@ def main():
         make_model(name, directory)
     make_adamw(directory)
     make_ops(directory)
+    make_ropes(directory)
     print(f"fixtures written to {directory} with torch {torch.__version__}")
 
 

@@ -19,7 +19,7 @@ internal static class ExportCommand
         {
             string path = parsed.GetRequiredValue(output);
             GgufTensorType type = Enum.GetValues<GgufTensorType>().Single(t => t.Name() == parsed.GetValue(dtype));
-            GgufSummary summary = GgufExport.Write(BuiltInModel.Resolve(parsed.GetRequiredValue(CommonOptions.Model)), path, type, !parsed.GetValue(noVocabulary));
+            GgufSummary summary = GgufExport.Write(ModelDirectory.Resolve(parsed.GetRequiredValue(CommonOptions.Model)), path, type, !parsed.GetValue(noVocabulary));
             streams.Out.WriteLine($"{path}: {summary.Tensors} tensors, {type.Name()}, {MemoryPlan.Megabytes(summary.Bytes)}");
         });
         return command;

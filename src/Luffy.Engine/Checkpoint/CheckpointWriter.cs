@@ -50,15 +50,15 @@ public sealed class CheckpointWriter
         foreach (string name in names)
         {
             string source = Path.Combine(modelDirectory, name);
-            if (File.Exists(source)) CopyFile(source);
+            if (File.Exists(source)) CopyFile(source, name);
         }
     }
 
     /// <summary>Writes a small text file, UTF-8.</summary>
     public void WriteText(string relativePath, string text) => File.WriteAllText(Prepare(relativePath), text);
 
-    /// <summary>Writes the model's weights under their Hugging Face names, sharded where <paramref name="maximumShardBytes"/> asks for it.</summary>
-    public void WriteModel(IReadOnlyList<TensorSource> tensors, long maximumShardBytes = long.MaxValue) =>
+    /// <summary>Writes the model's weights under their Hugging Face names, in shards where <paramref name="maximumShardBytes"/> do not suffice.</summary>
+    public void WriteModel(IReadOnlyList<TensorSource> tensors, long maximumShardBytes = SafeTensorsModelWriter.DefaultShardBytes) =>
         SafeTensorsModelWriter.Write(_directory, tensors, maximumShardBytes, (path, shard) => SafeTensorsWriter.WriteInPlace(path, shard));
 
     /// <summary>Writes <see cref="OptimizerFile"/>. Store numbers as they are kept, so that a resumed run has the same bits.</summary>

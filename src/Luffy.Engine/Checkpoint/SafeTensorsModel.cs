@@ -39,7 +39,9 @@ public sealed class SafeTensorsModel : IDisposable
             else if (File.Exists(index)) model.AddShards(index);
             else
                 throw new LuffyException(Directory.Exists(directory)
-                    ? $"{directory}: neither {FileName} nor {IndexName} is here; expected a model directory with weights."
+                    ? $"{directory}: neither {FileName} nor {IndexName} is here; " + (HasPickles(directory)
+                        ? "its weights are pickled (pytorch_model.bin), which can run any code when it is read; take or save them as safetensors."
+                        : "expected a model directory with weights.")
                     : $"{directory}: the directory does not exist; expected a model directory.");
             return model;
         }
@@ -89,6 +91,8 @@ public sealed class SafeTensorsModel : IDisposable
 
     /// <summary>Reads a whole tensor's stored bytes (little-endian).</summary>
     public void ReadRaw(string name, Span<byte> destination) => FileOf(name).ReadRaw(name, destination);
+
+    private static bool HasPickles(string directory) => Directory.GetFiles(directory, "pytorch_model*").Length > 0;
 
     private void AddSingle(string path)
     {

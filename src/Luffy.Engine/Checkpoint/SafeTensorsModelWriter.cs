@@ -6,6 +6,9 @@ namespace Luffy.Engine.Checkpoint;
 /// <summary>Writes the weights of a model directory: one file, or shards of bounded size with their index, under Hugging Face's names.</summary>
 public static class SafeTensorsModelWriter
 {
+    /// <summary>The size above which Transformers 4 divides weights into shards too.</summary>
+    public const long DefaultShardBytes = 5_000_000_000;
+
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>
@@ -15,7 +18,7 @@ public static class SafeTensorsModelWriter
     /// </summary>
     /// <returns>The names of the files written, the index included.</returns>
     /// <exception cref="LuffyException">A file cannot be written.</exception>
-    public static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes = long.MaxValue) =>
+    public static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes = DefaultShardBytes) =>
         Write(directory, tensors, maximumShardBytes, (path, shard) => SafeTensorsWriter.WriteFile(path, shard));
 
     internal static IReadOnlyList<string> Write(string directory, IReadOnlyList<TensorSource> tensors, long maximumShardBytes,

@@ -17,7 +17,7 @@ internal static class ComparisonMeasurements
     /// </summary>
     public static IReadOnlyList<SimilarityResult> Similarity(ComparisonResults results, TrainingConfiguration training)
     {
-        IReadOnlyDictionary<string, int[]> demonstrations = TrainingData.TestDemonstrations(training, BuiltInModel.Resolve(training.Model.ModelNameOrPath));
+        IReadOnlyDictionary<string, int[]> demonstrations = TrainingData.TestDemonstrations(training, ModelDirectory.Resolve(training.Model.ModelNameOrPath));
         if (demonstrations.Count == 0) return [];
         return [Of(ComparisonMethod.Base, [results.Base]), .. results.Methods.Select(m => Of(m.Name, m.Runs))];
 

@@ -143,7 +143,7 @@ public sealed class ComparisonRun
         if (jobs == 0)
         {
             using IBackend backend = EngineBackend.Open(any.Model.Backend, 1, any.Model.AllowEmulator, any.Model.Fast);
-            bool small = new ParameterLayout(TransformerConfig.Load(BuiltInModel.Resolve(any.Model.ModelNameOrPath))).ParameterCount <= SmallModel;
+            bool small = new ParameterLayout(TransformerConfig.Load(ModelDirectory.Resolve(any.Model.ModelNameOrPath))).ParameterCount <= SmallModel;
             jobs = small && backend.Name is "cpu" or "reference" ? cores : 1;
         }
         return (jobs, any.Model.Threads > 0 ? any.Model.Threads : jobs == 1 ? 0 : Math.Max(1, cores / jobs));

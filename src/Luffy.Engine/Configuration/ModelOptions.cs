@@ -1,10 +1,23 @@
+using Luffy.Engine.Model;
+
 namespace Luffy.Engine.Configuration;
 
 /// <summary>The model and where it runs.</summary>
 public sealed record ModelOptions
 {
-    /// <summary>A model directory (config.json, safetensors, tokenizer files), or <c>builtin</c> for the small model that comes along (<c>builtin-harder</c>: that of the harder tasks).</summary>
+    /// <summary>
+    /// A model directory (config.json, safetensors, tokenizer files), the name of a model in the Hugging Face cache, or <c>builtin</c> for the small
+    /// model that comes along (<c>builtin-harder</c>: that of the harder tasks).
+    /// </summary>
     public string ModelNameOrPath { get; init; } = "builtin";
+
+    /// <summary>Base of the rotary frequencies, instead of what the model's config.json says; checkpoints say it in theirs.</summary>
+    [Bounds(Minimum = 0, AboveMinimum = true)]
+    public double? RopeTheta { get; init; }
+
+    /// <summary>Longest context in tokens, instead of what the model's config.json says; checkpoints say it in theirs.</summary>
+    [Bounds(Minimum = 1)]
+    public int? MaxPositionEmbeddings { get; init; }
 
     /// <summary>auto, or the one backend that must be used: reference, cpu, ilgpu, cuda. One that is missing is an error.</summary>
     public string Backend { get; init; } = "auto";
@@ -27,4 +40,7 @@ public sealed record ModelOptions
 
     /// <summary>Recompute activations in the backward pass instead of keeping them: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
+
+    /// <summary>What is said instead of the model's config.json.</summary>
+    internal ConfigOverrides Overrides => new(RopeTheta, MaxPositionEmbeddings);
 }

@@ -61,7 +61,7 @@ public static class EvaluationRun
     /// <exception cref="LuffyException">Model or data are malformed, or do not fit each other.</exception>
     public static EvaluationOutcome Execute(EvaluationRunOptions options, ModelOptions model, RunConsole console, CancellationToken cancellation)
     {
-        string directory = BuiltInModel.Resolve(options.ModelDirectory);
+        string directory = ModelDirectory.Resolve(options.ModelDirectory);
         TransformerConfig config = TransformerConfig.Load(directory);
         int maxNewTokens = options.MaxNewTokens ?? Math.Min(1024, config.MaxPositions / 2);
         if (maxNewTokens >= config.MaxPositions)

@@ -19,7 +19,7 @@ public static class SequenceScoring
     /// <exception cref="LuffyException">Model or input is malformed; lines before the bad one are written.</exception>
     public static void Run(string modelDirectory, string input, TextWriter output, ModelOptions options)
     {
-        string directory = BuiltInModel.Resolve(modelDirectory);
+        string directory = ModelDirectory.Resolve(modelDirectory);
         TransformerConfig config = TransformerConfig.Load(directory);
         // A first pass over the file sizes the activations: nothing is allocated twice.
         int longest = 2;

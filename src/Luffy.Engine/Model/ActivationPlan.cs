@@ -34,8 +34,11 @@ public sealed record ActivationShape
 public readonly record struct MemoryRegion(string Name, long Offset, long Bytes);
 
 /// <summary>Regions of one layer's activations, in the order in which the forward pass writes them.</summary>
-public sealed record LayerRegions(MemoryRegion AttentionRstd, MemoryRegion Qkv, MemoryRegion AttentionOutput, MemoryRegion LogSumExp,
-    MemoryRegion Middle, MemoryRegion MlpRstd, MemoryRegion GateUp);
+public sealed record LayerRegions(MemoryRegion AttentionRstd, MemoryRegion Qkv, HeadNormRegions? Queries, HeadNormRegions? Keys,
+    MemoryRegion AttentionOutput, MemoryRegion LogSumExp, MemoryRegion Middle, MemoryRegion MlpRstd, MemoryRegion GateUp);
+
+/// <summary>What the norm of each head of the queries, or of the keys, reads, and its 1/√(mean square).</summary>
+public readonly record struct HeadNormRegions(MemoryRegion Input, MemoryRegion Rstd);
 
 /// <summary>
 /// Every activation's place in memory: a pure function of model, shape and precision, computed before anything is allocated, allocated once,
@@ -167,11 +170,16 @@ public sealed class ActivationPlan
     private LayerRegions AddLayer(int l, long t, TransformerConfig c, long e) => new(
         Add($"layer {l} attention rstd", t * 4),
         Add($"layer {l} qkv", t * c.PackedHeads * c.HeadDim * e),
+        c.QkNorm ? AddHeadNorm($"layer {l} queries", t * c.Heads, c.HeadDim * e) : null,
+        c.QkNorm ? AddHeadNorm($"layer {l} keys", t * c.KeyValueHeads, c.HeadDim * e) : null,
         Add($"layer {l} attention output", t * c.Heads * c.HeadDim * e),
         Add($"layer {l} log-sum-exp", t * c.Heads * 4),
         Shape.Training ? Add($"layer {l} middle", t * c.HiddenSize * e) : Residual[0],
         Add($"layer {l} mlp rstd", t * 4),
         Add($"layer {l} gate and up", t * 2 * c.IntermediateSize * e));
+
+    private HeadNormRegions AddHeadNorm(string name, long heads, long headBytes) =>
+        new(Add(name + " before their norm", heads * headBytes), Add(name + " rstd", heads * 4));
 
     private MemoryRegion Add(string name, long bytes)
     {

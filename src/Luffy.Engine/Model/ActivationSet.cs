@@ -3,8 +3,11 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Model;
 
 /// <summary>Activations of one layer for the current batch.</summary>
-public readonly record struct LayerActivations(Tensor AttentionRstd, Tensor Qkv, Tensor AttentionOutput, Tensor LogSumExp, Tensor Middle,
-    Tensor MlpRstd, Tensor GateUp);
+public readonly record struct LayerActivations(Tensor AttentionRstd, Tensor Qkv, HeadNormActivations? Queries, HeadNormActivations? Keys, Tensor AttentionOutput,
+    Tensor LogSumExp, Tensor Middle, Tensor MlpRstd, Tensor GateUp);
+
+/// <summary>What the norm of each head of the queries, or of the keys, reads [T·heads, D], and its 1/√(mean square) [T·heads].</summary>
+public readonly record struct HeadNormActivations(Tensor Input, Tensor Rstd);
 
 /// <summary>
 /// The activations of an <see cref="ActivationPlan"/> in an arena, seen at the size of the current batch: <see cref="SetSize"/>, upload the
@@ -114,6 +117,8 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
         return new LayerActivations(
             View(r.AttentionRstd, DType.F32, Tokens),
             View(r.Qkv, _dtype, Tokens, _config.PackedHeads, _config.HeadDim),
+            HeadNorm(r.Queries, _config.Heads),
+            HeadNorm(r.Keys, _config.KeyValueHeads),
             View(r.AttentionOutput, _dtype, Tokens, _config.Heads, _config.HeadDim),
             View(r.LogSumExp, DType.F32, Tokens, _config.Heads),
             Hidden(r.Middle),
@@ -131,6 +136,9 @@ public sealed class ActivationSet(ActivationPlan plan, DeviceBuffer arena)
 
     /// <summary>Pairs of pages to copy, [count, 2].</summary>
     public Tensor PageCopies(int count) => View(Plan.PageCopies, DType.I32, count, 2);
+
+    private HeadNormActivations? HeadNorm(HeadNormRegions? regions, int heads) => regions is { } r
+        ? new HeadNormActivations(View(r.Input, _dtype, Tokens * (long)heads, _config.HeadDim), View(r.Rstd, DType.F32, Tokens * (long)heads)) : null;
 
     private Tensor Hidden(in MemoryRegion region) => View(region, _dtype, Tokens, _config.HiddenSize);
 

@@ -19,12 +19,12 @@ public static class BuiltInModel
     // What decides the user's cache on Unix.
     private const string PlaceVariable = "XDG_DATA_HOME";
 
-    /// <summary>The directory of a model name: itself, or where the built-in model's files are.</summary>
-    public static string Resolve(string nameOrPath) => nameOrPath switch
+    /// <summary>Where the files of a built-in model are; null for any other name.</summary>
+    internal static string? DirectoryOf(string name) => name switch
     {
         Name => Unpack("base-model"),
         HarderName => Unpack("harder-model"),
-        _ => nameOrPath,
+        _ => null,
     };
 
     private static string Unpack(string folder)

@@ -3,17 +3,20 @@ using System.Text.Json;
 namespace Luffy.Engine.Model;
 
 /// <summary>Turns the JSON of <c>config.json</c> into a <see cref="TransformerConfig"/>, naming file, key, what was found and what was expected.</summary>
-internal sealed class ConfigReader(string path, JsonElement root)
+internal sealed partial class ConfigReader(string path, JsonElement root)
 {
+    private const int Qwen3HeadDim = 128;
+    private static readonly string[] Supported = ["llama", "qwen2", "qwen3"];
+
     public TransformerConfig Read()
     {
-        if (root.ValueKind != JsonValueKind.Object) throw Bad("the file", root.ValueKind.ToString(), "a JSON object");
         string type = root.TryGetProperty("model_type", out JsonElement t) && t.ValueKind == JsonValueKind.String ? t.GetString()! : "";
-        if (type is not ("qwen2" or "llama"))
-            throw new LuffyException($"{path}: model_type '{type}' is not one of those that this engine has: qwen2, llama");
+        RefuseUnsupported(type);
         RefuseUnknownBehavior(type);
 
         int hidden = Positive("hidden_size"), heads = Positive("num_attention_heads");
+        int maxPositions = Positive("max_position_embeddings", type == "llama" ? 2048 : 32768, int.MaxValue);
+        RefuseSlidingWindow(Positive("num_hidden_layers"), maxPositions);
         var config = new TransformerConfig
         {
             ModelType = type,
@@ -21,15 +24,17 @@ internal sealed class ConfigReader(string path, JsonElement root)
             Layers = Positive("num_hidden_layers"),
             Heads = heads,
             KeyValueHeads = Positive("num_key_value_heads", heads),
-            HeadDim = Positive("head_dim", hidden / heads),
+            // Qwen3 alone has a default of its own.
+            HeadDim = Positive("head_dim", type == "qwen3" ? Qwen3HeadDim : hidden / heads),
             IntermediateSize = Positive("intermediate_size"),
             VocabularySize = Positive("vocab_size"),
-            MaxPositions = Positive("max_position_embeddings", type == "qwen2" ? 32768 : 2048, int.MaxValue),
+            MaxPositions = maxPositions,
             RmsNormEpsilon = (float)PositiveNumber(root, "rms_norm_eps", 1e-6),
             RopeTheta = RopeTheta(),
-            RopeScaling = RopeScaling(),
-            TieWordEmbeddings = Flag("tie_word_embeddings", false),
-            AttentionBias = type == "qwen2" || Flag("attention_bias", false),
+            RopeScaling = RopeScaling(maxPositions),
+            TieWordEmbeddings = Flag(root, "tie_word_embeddings", false),
+            AttentionBias = type == "qwen2",
+            QkNorm = type == "qwen3",
         };
         if (config.Heads % config.KeyValueHeads != 0)
             throw Bad("num_key_value_heads", $"{config.KeyValueHeads}", $"a divisor of num_attention_heads ({config.Heads})");
@@ -37,47 +42,71 @@ internal sealed class ConfigReader(string path, JsonElement root)
         return config;
     }
 
+    private void RefuseUnsupported(string type)
+    {
+        if (!Supported.Contains(type))
+        {
+            throw new LuffyException(UnsupportedArchitectures.MissingFor(type) is { } missing
+                ? $"{path}: model_type '{type}' is not supported, because {missing}; this engine has {string.Join(", ", Supported)}"
+                : $"{path}: model_type '{type}' is not one of those that this engine has: {string.Join(", ", Supported)}");
+        }
+
+        if (root.TryGetProperty("quantization_config", out JsonElement quantization) && quantization.ValueKind == JsonValueKind.Object)
+        {
+            string method = quantization.TryGetProperty("quant_method", out JsonElement m) && m.ValueKind == JsonValueKind.String ? m.GetString()! : "unknown";
+            throw new LuffyException($"{path}: quantization_config says that the weights are quantised (quant_method '{method}'), and reading those is missing here; " +
+                "take the unquantised model, in bf16, f16 or f32");
+        }
+
+        if (root.TryGetProperty("architectures", out JsonElement names) && names.ValueKind == JsonValueKind.Array && names.GetArrayLength() > 0 &&
+            !names.EnumerateArray().Any(n => n.ToString().EndsWith("ForCausalLM", StringComparison.Ordinal)))
+        {
+            throw new LuffyException($"{path}: architectures is {names.GetRawText()}, which is no language model: its head gives scores or vectors where " +
+                "log-probs of tokens are needed; take the ...ForCausalLM model that it was made of");
+        }
+    }
+
     private void RefuseUnknownBehavior(string type)
     {
-        if (Flag("use_sliding_window", false))
-            throw new LuffyException($"{path}: use_sliding_window is true; sliding-window attention is missing here, set it to false if the context is shorter than the window");
-        if (Flag("mlp_bias", false)) throw new LuffyException($"{path}: mlp_bias is true; biases in the feed-forward layer are missing here");
-        if (type == "llama" && Flag("attention_bias", false))
-            throw new LuffyException($"{path}: attention_bias is true; Llama's bias on the output projection is missing here");
+        if (Flag(root, "mlp_bias", false)) throw new LuffyException($"{path}: mlp_bias is true; biases in the feed-forward layer are missing here");
+        // Qwen2 has no such key: its queries, keys and values have biases, its output has none.
+        if (type != "qwen2" && Flag(root, "attention_bias", false))
+            throw new LuffyException($"{path}: attention_bias is true; the bias on the output projection that comes with it is missing here");
         if (root.TryGetProperty("hidden_act", out JsonElement act) && act.ToString() is not ("silu" or "swish"))
             throw Bad("hidden_act", act.ToString(), "silu");
-    }
-
-    // Transformers 5 moved both rope settings into one object, rope_parameters.
-    private JsonElement? RopeObject() =>
-        root.TryGetProperty("rope_scaling", out JsonElement s) && s.ValueKind == JsonValueKind.Object ? s
-        : root.TryGetProperty("rope_parameters", out JsonElement p) && p.ValueKind == JsonValueKind.Object ? p : null;
-
-    private double RopeTheta()
-    {
-        double fallback = RopeObject() is { } o ? PositiveNumber(o, "rope_theta", 10000) : 10000;
-        return PositiveNumber(root, "rope_theta", fallback);
-    }
-
-    private Llama3RopeScaling? RopeScaling()
-    {
-        if (RopeObject() is not { } scaling) return null;
-        string kind = scaling.TryGetProperty("rope_type", out JsonElement k) || scaling.TryGetProperty("type", out k) ? k.ToString() : "default";
-        return kind switch
+        foreach (JsonElement place in (ReadOnlySpan<JsonElement>)[root, RopeObject() ?? root])
         {
-            "default" => null,
-            "llama3" => new Llama3RopeScaling(PositiveNumber(scaling, "factor", null), PositiveNumber(scaling, "low_freq_factor", null),
-                PositiveNumber(scaling, "high_freq_factor", null), (int)PositiveNumber(scaling, "original_max_position_embeddings", null)),
-            _ => throw new LuffyException($"{path}: rope_scaling type '{kind}' is not one of those that this engine has: default, llama3"),
-        };
+            if (Number(place, "partial_rotary_factor", 1) is var part && part != 1)
+                throw new LuffyException($"{path}: partial_rotary_factor is {part}; rotary positions on a part of a head are missing here");
+        }
+    }
+
+    // As in Transformers: the window acts only where use_sliding_window says so, and only from layer max_window_layers on.
+    private void RefuseSlidingWindow(int layers, int maxPositions)
+    {
+        const string Missing = "sliding-window attention is missing here";
+        if (root.TryGetProperty("layer_types", out JsonElement types) && types.ValueKind == JsonValueKind.Array)
+        {
+            string? other = types.EnumerateArray().Select(t => t.ToString()).FirstOrDefault(t => t != "full_attention");
+            if (other is not null) throw new LuffyException($"{path}: layer_types has '{other}'; expected full_attention alone, because other attention, as with a sliding window, is missing here");
+            return;
+        }
+
+        bool none = root.TryGetProperty("sliding_window", out JsonElement width) && width.ValueKind == JsonValueKind.Null;
+        if (none || !Flag(root, "use_sliding_window", false)) return;
+        double window = Number(root, "sliding_window", 4096), first = Number(root, "max_window_layers", 28);
+        if (first < layers && window < maxPositions)
+            throw new LuffyException($"{path}: use_sliding_window is true, with a window of {window} tokens from layer {first} on; {Missing}, set it to false if no context is longer than the window");
     }
 
     // Far above the dimensions of any model there is, and products of two stay far from overflow.
     private const int LargestDimension = 1 << 24;
 
-    private int Positive(string key, int? fallback = null, int maximum = LargestDimension)
+    private int Positive(string key, int? fallback = null, int maximum = LargestDimension) => Positive(root, key, fallback, maximum);
+
+    private int Positive(JsonElement parent, string key, int? fallback, int maximum)
     {
-        double value = Number(root, key, fallback);
+        double value = Number(parent, key, fallback);
         if (value < 1 || value > maximum || value != Math.Floor(value)) throw Bad(key, $"{value}", $"an integer from 1 to {maximum}");
         return (int)value;
     }
@@ -92,9 +121,9 @@ internal sealed class ConfigReader(string path, JsonElement root)
         return value.ValueKind == JsonValueKind.Number ? value.GetDouble() : throw Bad(key, value.ToString(), "a number");
     }
 
-    private bool Flag(string key, bool fallback)
+    private bool Flag(JsonElement parent, string key, bool fallback)
     {
-        if (!root.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return fallback;
+        if (!parent.TryGetProperty(key, out JsonElement value) || value.ValueKind == JsonValueKind.Null) return fallback;
         return value.ValueKind switch
         {
             JsonValueKind.True => true,

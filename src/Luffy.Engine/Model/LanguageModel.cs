@@ -6,13 +6,16 @@ namespace Luffy.Engine.Model;
 /// <summary>A model directory in memory: architecture, weights, tokenizer and chat template, on one backend.</summary>
 public sealed class LanguageModel : IDisposable
 {
-    private LanguageModel(string directory, IBackend backend, TransformerModel model, ParameterSet parameters, BpeTokenizer? tokenizer, string? chatTemplate)
+    private LanguageModel(string directory, IBackend backend, TransformerModel model, ParameterSet parameters, BpeTokenizer? tokenizer, string? chatTemplate,
+        ModelConfigFile? configFile)
     {
         (Directory, Backend, Model, Parameters, _tokenizer, _configuredTemplate) = (directory, backend, model, parameters, tokenizer, chatTemplate);
+        _configFile = configFile;
     }
 
     private readonly BpeTokenizer? _tokenizer;
     private readonly string? _configuredTemplate;
+    private readonly ModelConfigFile? _configFile;
     private ChatTemplate? _template;
 
     /// <summary>Where it was read from.</summary>
@@ -30,6 +33,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>The architecture.</summary>
     public TransformerConfig Config => Model.Config;
 
+    /// <summary>The <c>config.json</c> that it was read from, as it is saved beside trained weights.</summary>
+    public ModelConfigFile ConfigFile => _configFile ?? throw new InvalidOperationException("the model was made here and not read from a directory");
+
     /// <summary>Text to ids.</summary>
     public BpeTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("the model was loaded without its tokenizer");
 
@@ -37,7 +43,7 @@ public sealed class LanguageModel : IDisposable
     public ChatTemplate Template => _template ??= ChatTemplate.Load(Tokenizer.Config, _configuredTemplate);
 
     /// <summary>Reads a model directory.</summary>
-    /// <param name="directory">The directory, as <see cref="BuiltInModel.Resolve"/> gives it.</param>
+    /// <param name="directory">The directory, as <see cref="ModelDirectory.Resolve"/> gives it.</param>
     /// <param name="backend">What to compute on.</param>
     /// <param name="dtype">Storage of weights and activations.</param>
     /// <param name="use">Whether it will be trained.</param>
@@ -47,13 +53,16 @@ public sealed class LanguageModel : IDisposable
     /// <param name="gradientDType">Storage of the gradients of the layers' matrices.</param>
     /// <param name="moments">Where the optimiser's moments lie.</param>
     /// <param name="momentDType">Storage of the optimiser's moments.</param>
+    /// <param name="overrides">What a run says instead of config.json.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
-        string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32)
+        string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32,
+        ConfigOverrides? overrides = null)
     {
-        TransformerConfig config = TransformerConfig.Load(directory);
+        ModelConfigFile file = ModelConfigFile.Open(directory, overrides);
+        TransformerConfig config = file.Architecture;
         BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
-        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType);
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType, file);
         try
         {
             ModelWeights.Load(model.Parameters, directory);
@@ -68,13 +77,14 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
     public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
-        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32)
+        int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32,
+        ModelConfigFile? configFile = null)
     {
         var model = new TransformerModel(backend, config, maxLength);
         try
         {
             var parameters = new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType, moments, momentDType);
-            return new LanguageModel(directory, backend, model, parameters, tokenizer, chatTemplate);
+            return new LanguageModel(directory, backend, model, parameters, tokenizer, chatTemplate, configFile);
         }
         catch
         {

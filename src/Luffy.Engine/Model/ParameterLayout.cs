@@ -31,8 +31,8 @@ public sealed record Parameter(string Name, long Rows, long Columns, long Offset
 }
 
 /// <summary>Parameters of one layer.</summary>
-public sealed record LayerParameters(Parameter AttentionNorm, Parameter Qkv, Parameter? QkvBias, Parameter Output, Parameter MlpNorm,
-    Parameter GateUp, Parameter Down);
+public sealed record LayerParameters(Parameter AttentionNorm, Parameter Qkv, Parameter? QkvBias, Parameter? QueryNorm, Parameter? KeyNorm, Parameter Output,
+    Parameter MlpNorm, Parameter GateUp, Parameter Down);
 
 /// <summary>
 /// Where each parameter stands in the flat buffers. A pure function of the architecture: gradients, master weights and moments all
@@ -60,6 +60,8 @@ public sealed partial class ParameterLayout
                 config.AttentionBias
                     ? Add(n + "qkv_bias", q + (2 * kv), 0, (p + "self_attn.q_proj.bias", q), (p + "self_attn.k_proj.bias", kv), (p + "self_attn.v_proj.bias", kv))
                     : null,
+                config.QkNorm ? Add(n + "query_norm", d, 0, (p + "self_attn.q_norm.weight", d)) : null,
+                config.QkNorm ? Add(n + "key_norm", d, 0, (p + "self_attn.k_norm.weight", d)) : null,
                 Add(n + "output", h, q, (p + "self_attn.o_proj.weight", h)),
                 Add(n + "mlp_norm", h, 0, (p + "post_attention_layernorm.weight", h)),
                 Add(n + "gate_up", 2 * i, h, (p + "mlp.gate_proj.weight", i), (p + "mlp.up_proj.weight", i)),

@@ -2,17 +2,10 @@ using System.Text.Json;
 
 namespace Luffy.Engine.Model;
 
-/// <summary>Frequency scaling of Llama 3.1 (<c>rope_type: llama3</c>): long wavelengths are stretched, short ones kept, a ramp between.</summary>
-/// <param name="Factor">How much the long wavelengths are stretched.</param>
-/// <param name="LowFrequencyFactor">Wavelengths above original length / this are stretched in full.</param>
-/// <param name="HighFrequencyFactor">Wavelengths below original length / this are kept.</param>
-/// <param name="OriginalMaxPositions">Context length that the base model was trained with.</param>
-public sealed record Llama3RopeScaling(double Factor, double LowFrequencyFactor, double HighFrequencyFactor, int OriginalMaxPositions);
-
-/// <summary>The architecture of a Qwen2 or Llama model, as its Hugging Face <c>config.json</c> states it.</summary>
+/// <summary>The architecture of a Qwen2, Qwen3 or Llama model, as its Hugging Face <c>config.json</c> states it.</summary>
 public sealed record TransformerConfig
 {
-    /// <summary><c>qwen2</c> or <c>llama</c>.</summary>
+    /// <summary><c>qwen2</c>, <c>qwen3</c> or <c>llama</c>.</summary>
     public required string ModelType { get; init; }
 
     /// <summary>Width of the residual stream (H).</summary>
@@ -46,13 +39,16 @@ public sealed record TransformerConfig
     public double RopeTheta { get; init; } = 10000;
 
     /// <summary>Frequency scaling, or null.</summary>
-    public Llama3RopeScaling? RopeScaling { get; init; }
+    public RopeScaling? RopeScaling { get; init; }
 
     /// <summary>True where the LM head is the embedding.</summary>
     public bool TieWordEmbeddings { get; init; }
 
     /// <summary>True where the query, key and value projections have a bias.</summary>
     public bool AttentionBias { get; init; }
+
+    /// <summary>True where each head of queries and keys is normed before it is rotated.</summary>
+    public bool QkNorm { get; init; }
 
     /// <summary>Low-rank adapters on projections of every layer, or null.</summary>
     public LowRankConfig? Adapters { get; init; }
@@ -61,31 +57,17 @@ public sealed record TransformerConfig
     public int PackedHeads => Heads + (2 * KeyValueHeads);
 
     /// <summary>Reads <c>config.json</c> of a model directory.</summary>
+    /// <param name="directory">The directory, as <see cref="ModelDirectory.Resolve"/> gives it.</param>
+    /// <param name="overrides">What a run says instead of the file; null for nothing.</param>
     /// <exception cref="LuffyException">The file is missing or malformed, or asks for something that this engine does not have.</exception>
-    public static TransformerConfig Load(string directory)
-    {
-        string path = Path.Combine(directory, "config.json");
-        if (!Directory.Exists(directory))
-            throw new LuffyException($"{directory}: there is no such model directory; give a folder with config.json and model.safetensors");
-        if (!File.Exists(path))
-            throw new LuffyException($"{path}: missing; a model directory holds config.json and model.safetensors as Hugging Face writes them");
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return new ConfigReader(path, document.RootElement).Read();
-        }
-        catch (JsonException e)
-        {
-            throw new LuffyException($"{path}: line {(e.LineNumber ?? 0) + 1}: not valid JSON ({e.Message})", innerException: e);
-        }
-    }
+    public static TransformerConfig Load(string directory, ConfigOverrides? overrides = null) => ModelConfigFile.Open(directory, overrides).Architecture;
 
     /// <summary>The same as Hugging Face's <c>config.json</c>, for checkpoints of models made here.</summary>
     public string ToJson(int? endOfTextId = null)
     {
         var json = new Dictionary<string, object?>
         {
-            ["architectures"] = new[] { ModelType == "qwen2" ? "Qwen2ForCausalLM" : "LlamaForCausalLM" },
+            ["architectures"] = new[] { ModelType switch { "qwen2" => "Qwen2ForCausalLM", "qwen3" => "Qwen3ForCausalLM", _ => "LlamaForCausalLM" } },
             ["model_type"] = ModelType,
             ["hidden_size"] = HiddenSize,
             ["num_hidden_layers"] = Layers,
@@ -101,18 +83,13 @@ public sealed record TransformerConfig
             ["hidden_act"] = "silu",
             ["torch_dtype"] = "bfloat16",
         };
-        if (ModelType == "llama") json["attention_bias"] = AttentionBias;
+        if (ModelType != "qwen2") json["attention_bias"] = AttentionBias;
         if (endOfTextId is not null) json["eos_token_id"] = endOfTextId;
         if (RopeScaling is { } s)
         {
-            json["rope_scaling"] = new Dictionary<string, object>
-            {
-                ["rope_type"] = "llama3",
-                ["factor"] = s.Factor,
-                ["low_freq_factor"] = s.LowFrequencyFactor,
-                ["high_freq_factor"] = s.HighFrequencyFactor,
-                ["original_max_position_embeddings"] = s.OriginalMaxPositions,
-            };
+            var scaling = new Dictionary<string, object> { ["rope_type"] = s.TypeName };
+            foreach ((string key, object value) in s.Members) scaling[key] = value;
+            json["rope_scaling"] = scaling;
         }
 
         return JsonSerializer.Serialize(json, IndentedJson) + "\n";

@@ -50,10 +50,21 @@ public sealed partial class TransformerModel
         ProductBackward(parameters, p.Output, null, adapters.Output, a, a.DAttentionOutput.Reshape(a.Tokens, output.D1), a.DResidual, output);
         _backend.Attention.Backward(a.DQkv, a.DAttentionOutput, layer.AttentionOutput, layer.LogSumExp, layer.Qkv, a.SequenceStarts, _attention, a.Scratch);
         _backend.Rope.Backward(a.DQkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
+        if (layer.Queries is { } queries) HeadNormBackward(parameters, p.QueryNorm!, a, layer, queries, firstHead: 0);
+        if (layer.Keys is { } keys) HeadNormBackward(parameters, p.KeyNorm!, a, layer, keys, Config.Heads);
         _backend.RmsNorm.Forward(a.Normed, layer.AttentionRstd, a.Residual(l), parameters.Vector(p.AttentionNorm), Config.RmsNormEpsilon);
         ProductBackward(parameters, p.Qkv, p.QkvBias, adapters.Qkv, a, a.DNormed, a.DQkv.Reshape(a.Tokens, a.DQkv.RowLength), a.Normed);
         _backend.RmsNorm.AddBackward(a.DResidual, parameters.NormGradient(p.AttentionNorm), a.DNormed, a.DResidual, a.Residual(l), layer.AttentionRstd,
             parameters.Vector(p.AttentionNorm));
+    }
+
+    // Attention has been gone back through: its output and the gradient of it are free.
+    private void HeadNormBackward(ParameterSet parameters, Parameter norm, ActivationSet a, in LayerActivations layer, in HeadNormActivations heads, int firstHead)
+    {
+        Tensor dQkv = a.DQkv.Reshape(a.Tokens, a.DQkv.RowLength), dNormed = Leading(a.DAttentionOutput, heads.Input), dInput = Leading(layer.AttentionOutput, heads.Input);
+        _backend.Columns.Take(ByToken(dNormed, a.Tokens), dQkv, firstHead * (long)Config.HeadDim);
+        _backend.RmsNorm.Backward(dInput, parameters.NormGradient(norm), dNormed, heads.Input, heads.Rstd, parameters.Vector(norm));
+        _backend.Columns.Put(dQkv, ByToken(dInput, a.Tokens), firstHead * (long)Config.HeadDim);
     }
 
     // Gradients of a product's weights, and of its input: dx, which may take the place of x.

@@ -3,7 +3,7 @@ using Luffy.Kernels;
 namespace Luffy.Engine.Model;
 
 /// <summary>
-/// A Qwen2 or Llama decoder: forward and backward over packed tokens. There is one forward pass; training, scoring, prefill and decoding
+/// A Qwen2, Qwen3 or Llama decoder: forward and backward over packed tokens. There is one forward pass; training, scoring, prefill and decoding
 /// all walk it and differ in the <see cref="AttentionKeys"/> alone.
 /// </summary>
 public sealed partial class TransformerModel : IDisposable
@@ -19,8 +19,10 @@ public sealed partial class TransformerModel : IDisposable
     {
         if (maxLength > config.MaxPositions)
         {
+            // Beyond the window dynamic scaling turns all keys another way with every token: no log-prob would stay what it was.
             throw new LuffyException($"a context of {maxLength} tokens does not fit the model's window of {config.MaxPositions} " +
-                "(max_position_embeddings in config.json); lower max_prompt_length or max_completion_length");
+                "(max_position_embeddings in config.json); lower max_prompt_length or max_completion_length" +
+                (config.RopeScaling is DynamicRopeScaling ? ", or replace rope_scaling type dynamic, which is supported within the window alone, by yarn" : ""));
         }
 
         (_backend, Config, MaxLength) = (backend, config, maxLength);
@@ -76,6 +78,8 @@ public sealed partial class TransformerModel : IDisposable
         Tensor bias = p.QkvBias is null ? default : parameters.Vector(p.QkvBias), qkv = layer.Qkv.Reshape(a.Tokens, layer.Qkv.RowLength);
         _backend.Linear.Forward(qkv, a.Normed, parameters.Matrix(p.Qkv), bias);
         AdaptOutput(parameters, adapters.Qkv, a, qkv, a.Normed);
+        if (layer.Queries is { } queries) HeadNormForward(layer, queries, firstHead: 0, parameters.Vector(p.QueryNorm!));
+        if (layer.Keys is { } keysBefore) HeadNormForward(layer, keysBefore, Config.Heads, parameters.Vector(p.KeyNorm!));
         _backend.Rope.Forward(layer.Qkv, a.Positions, _ropeTable, Config.Heads + Config.KeyValueHeads);
         keys.Attend(index, layer.AttentionOutput, layer.LogSumExp, layer.Qkv);
         Tensor attended = layer.AttentionOutput.Reshape(a.Tokens, layer.AttentionOutput.RowLength);
@@ -86,4 +90,20 @@ public sealed partial class TransformerModel : IDisposable
         AdaptOutput(parameters, adapters.GateUp, a, layer.GateUp, a.Normed);
         _backend.SwiGlu.Forward(a.MlpHidden, layer.GateUp);
     }
+
+    // Norms the heads from firstHead on in place, by way of the memory that attention writes next.
+    private void HeadNormForward(in LayerActivations layer, in HeadNormActivations heads, int firstHead, in Tensor weight)
+    {
+        Tensor qkv = layer.Qkv.Reshape(layer.Qkv.D0, layer.Qkv.RowLength), input = ByToken(heads.Input, qkv.D0);
+        Tensor normed = Leading(layer.AttentionOutput, heads.Input);
+        _backend.Columns.Take(input, qkv, firstHead * (long)Config.HeadDim);
+        _backend.RmsNorm.Forward(normed, heads.Rstd, heads.Input, weight, Config.RmsNormEpsilon);
+        _backend.Columns.Put(qkv, ByToken(normed, qkv.D0), firstHead * (long)Config.HeadDim);
+    }
+
+    // [T·heads, D] as [T, heads·D].
+    private static Tensor ByToken(in Tensor heads, long tokens) => heads.Reshape(tokens, heads.Length / tokens);
+
+    // The first elements of larger memory, in the shape of what is to be there.
+    private static Tensor Leading(in Tensor memory, in Tensor shape) => memory.Reshape(memory.Length).Rows(0, shape.Length).Reshape(shape.D0, shape.D1);
 }

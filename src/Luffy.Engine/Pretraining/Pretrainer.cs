@@ -49,7 +49,7 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
         TransformerConfig architecture = Architecture(tokenizer.VocabularySize);
         File.WriteAllText(Path.Combine(directory, "config.json"), architecture.ToJson(tokenizer.EndOfTextId));
         using LanguageModel model = LanguageModel.Allocate(directory, backend, architecture, tokenizer, dtype, ParameterUse.Training, architecture.MaxPositions);
-        if (config.InitialModel is { } initial) ModelWeights.Load(model.Parameters, BuiltInModel.Resolve(initial));
+        if (config.InitialModel is { } initial) ModelWeights.Load(model.Parameters, ModelDirectory.Resolve(initial));
         else ModelWeights.Initialize(model.Parameters, config.Seed, config.Architecture.InitializerRange);
 
         var plan = new ActivationPlan(backend, architecture, dtype, new ActivationShape
@@ -125,6 +125,7 @@ public sealed class Pretrainer(PretrainConfiguration config, IReward reward, Run
             return;
         }
 
+        source = ModelDirectory.Resolve(source);
         foreach (string file in new[] { "tokenizer.json", "tokenizer_config.json" })
         {
             string path = Path.Combine(source, file);

@@ -24,7 +24,7 @@ public static class BatchReplay
     /// <exception cref="LuffyException">Model or batch is malformed, or the file cannot be written.</exception>
     public static JsonObject Run(string modelDirectory, string batch, string? gradients, ReplayConfiguration config, ModelOptions options)
     {
-        string directory = BuiltInModel.Resolve(modelDirectory);
+        string directory = ModelDirectory.Resolve(modelDirectory);
         TransformerConfig architecture = TransformerConfig.Load(directory);
         List<TrainingRow> rows = [.. JsonLineReader.Read(batch).SelectMany(line => Rows(line, architecture, config))];
         if (rows.Count == 0) throw new LuffyException($"{batch}: holds no rows; expected at least one JSON object");

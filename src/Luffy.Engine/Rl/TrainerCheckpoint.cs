@@ -36,10 +36,9 @@ public static class TrainerCheckpoint
         params IReadOnlyList<ICheckpointedState> kept) =>
         store.Save(state.Step, writer =>
         {
-            writer.CopyFile(Path.Combine(model.Directory, "config.json"));
-            writer.CopyFilesIfPresent(model.Directory, "tokenizer.json", "tokenizer_config.json", "generation_config.json", "special_tokens_map.json",
-                "added_tokens.json", "vocab.json", "merges.txt");
             SafeTensorsDType dtype = model.Parameters.DType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
+            writer.WriteText(ModelConfigFile.FileName, model.ConfigFile.TextFor(dtype));
+            writer.CopyFilesIfPresent(model.Directory, ModelDirectory.CompanionFiles(model.Directory));
             writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
             SafeTensorsDType moments = model.Parameters.MomentDType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
             writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind,

@@ -35,12 +35,12 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads, config.Model.AllowEmulator, config.Model.Fast);
         EngineBackend.WarnWhenSlow(backend, config.Model.Backend, console);
         DType dtype = config.Model.Dtype.Resolve(backend);
-        string directory = BuiltInModel.Resolve(config.Model.ModelNameOrPath);
+        string directory = ModelDirectory.Resolve(config.Model.ModelNameOrPath);
         IReward reward = RewardRegistry.Create(config.Reward.RewardFuncs, config.Reward.RewardWeights);
         IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
         TrainingData data = TrainingData.Load(config, directory, console);
         ProcessMemory.ReturnGarbage();
-        TransformerConfig architecture = TransformerConfig.Load(directory);
+        TransformerConfig architecture = TransformerConfig.Load(directory, config.Model.Overrides);
         var plan = new MemoryPlan(backend, config, architecture, dtype, data.MaxPromptTokens);
         long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
         console.Say($"{config.Method.ToString().ToLowerInvariant()} on {directory}, {dtype.Name()}, {backend.Description}");
@@ -48,7 +48,8 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         ProcessMemory.RequireAvailable(backend, plan.Bytes, plan.OffloadedBytes);
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
-            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace, momentDType: plan.MomentDType);
+            chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace, momentDType: plan.MomentDType,
+            overrides: config.Model.Overrides);
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
         using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
         using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);

@@ -58,7 +58,7 @@ public static class TextGenerator
     /// <exception cref="LuffyException">Model or prompt do not fit.</exception>
     public static IReadOnlyList<GeneratedText> Run(TextGenerationOptions options, ModelOptions model, Action<string>? onText, CancellationToken cancellation)
     {
-        string directory = BuiltInModel.Resolve(options.ModelDirectory);
+        string directory = ModelDirectory.Resolve(options.ModelDirectory);
         BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
         string text = options.Raw ? options.Prompt : ChatTemplate.Load(tokenizer.Config).Render([new ChatMessage("user", options.Prompt)]);
         int[] prompt = tokenizer.Encode(text);

@@ -40,7 +40,7 @@ public sealed class RecipeTests
         Assert.That(yaml, Does.Not.Contain("extends"));
         Assert.That(ConfigurationWriter.ToYaml(ConfigurationLoader.ParseTraining(yaml, "config.yaml", [])), Is.EqualTo(yaml));
         using IBackend backend = TestBackends.Create("reference");
-        var plan = new MemoryPlan(backend, loaded, TransformerConfig.Load(BuiltInModel.Resolve(BuiltInModel.Name)), DType.F32, loaded.Data.MaxPromptLength);
+        var plan = new MemoryPlan(backend, loaded, TransformerConfig.Load(ModelDirectory.Resolve(BuiltInModel.Name)), DType.F32, loaded.Data.MaxPromptLength);
         Assert.That(plan.Bytes, Is.InRange(1 << 20, 1L << 30));
     }
 

@@ -13,7 +13,7 @@ public sealed class BuiltInModelTests
         try
         {
             Environment.SetEnvironmentVariable("XDG_DATA_HOME", file);
-            Assert.That(() => BuiltInModel.Resolve(BuiltInModel.Name), Throws.InstanceOf<LuffyException>().With.Message.StartsWith(Path.Combine(file, "luffy")).And.Message.Contains("set XDG_DATA_HOME"));
+            Assert.That(() => ModelDirectory.Resolve(BuiltInModel.Name), Throws.InstanceOf<LuffyException>().With.Message.StartsWith(Path.Combine(file, "luffy")).And.Message.Contains("set XDG_DATA_HOME"));
         }
         finally
         {

@@ -6,7 +6,7 @@ using Luffy.Kernels;
 
 namespace Luffy.Engine.Tests.Model;
 
-/// <summary>Two-layer Qwen2 and Llama models against numbers that PyTorch computed in f64.</summary>
+/// <summary>Two-layer Qwen2, Llama and Qwen3 models against numbers that PyTorch computed in f64.</summary>
 [TestFixture]
 public sealed class PyTorchParityTests
 {

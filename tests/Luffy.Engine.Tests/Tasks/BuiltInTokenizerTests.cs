@@ -74,7 +74,7 @@ public sealed class BuiltInTokenizerTests
     public void The_built_in_models_carry_this_tokenizer(string name)
     {
         // The committed weights know these ids: another vocabulary would need another base model.
-        string directory = BuiltInModel.Resolve(name);
+        string directory = ModelDirectory.Resolve(name);
         Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer.json")), Is.EqualTo(BuiltInTokenizer.TokenizerJson() + "\n"));
         Assert.That(File.ReadAllText(Path.Combine(directory, "tokenizer_config.json")), Is.EqualTo(BuiltInTokenizer.TokenizerConfigJson() + "\n"));
         Assert.That(TransformerConfig.Load(directory).VocabularySize, Is.EqualTo(BuiltInTokenizer.VocabularySize));

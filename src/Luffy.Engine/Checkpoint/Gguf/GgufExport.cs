@@ -16,7 +16,7 @@ public static class GgufExport
     /// <summary>
     /// Writes <paramref name="path"/> as a whole or not at all. Weights go from file to file some rows at a time, whatever the size of the model.
     /// </summary>
-    /// <param name="directory">The model directory, as <see cref="BuiltInModel.Resolve"/> gives it.</param>
+    /// <param name="directory">The model directory, as <see cref="ModelDirectory.Resolve"/> gives it.</param>
     /// <param name="path">The file.</param>
     /// <param name="type">Storage of matrices; vectors are always f32.</param>
     /// <param name="vocabulary">Whether the tokenizer goes into the file; without it, only a program that has ids can use the model.</param>

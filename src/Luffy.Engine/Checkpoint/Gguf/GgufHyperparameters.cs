@@ -30,9 +30,9 @@ internal static class GgufHyperparameters
     /// <exception cref="LuffyException">llama.cpp has no such tensor for this architecture.</exception>
     public static float[]? FrequencyFactors(TransformerConfig config, string directory)
     {
-        if (config.RopeScaling is null) return null;
-        if (config.ModelType != "llama")
-            throw new LuffyException($"{directory}: rope_scaling of type llama3 in a {config.ModelType} model is missing in llama.cpp; it cannot be exported.");
+        if (config.RopeScaling is null or DynamicRopeScaling) return null;
+        if (config.ModelType != "llama" || config.RopeScaling.AttentionFactor != 1)
+            throw new LuffyException($"{directory}: rope_scaling of type {config.RopeScaling.TypeName} in a {config.ModelType} model has no such tensor in llama.cpp; it cannot be exported.");
         double[] scaled = RopeTable.Frequencies(config), plain = RopeTable.Frequencies(config with { RopeScaling = null });
         return [.. scaled.Zip(plain, (s, p) => (float)(p / s))];
     }
