@@ -28,6 +28,7 @@ internal static class CommandLine
             GenerateCommand.Create(streams),
             ScoreCommand.Create(streams),
             ReplayCommand.Create(streams),
+            MergeCommand.Create(streams),
             TokenizeCommand.Create(streams),
             VerifyCommand.Create(streams),
             ExportCommand.Create(streams),

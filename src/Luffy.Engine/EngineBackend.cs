@@ -1,5 +1,6 @@
 using Luffy.Engine.Checkpoint;
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Model;
 using Luffy.Engine.Reporting;
 using Luffy.Kernels;
 using Luffy.Kernels.Ilgpu;
@@ -47,7 +48,7 @@ public static class EngineBackend
     public static DType Resolve(this StorageType dtype, IBackend backend, string modelDirectory)
     {
         if (dtype != StorageType.Auto || backend.PreferredDType == DType.F32) return dtype.Resolve(backend);
-        using SafeTensorsModel model = SafeTensorsModel.Open(modelDirectory);
+        using SafeTensorsModel model = SafeTensorsModel.Open(AdapterDirectory.Find(modelDirectory)?.BaseDirectory ?? modelDirectory);
         return model.Names.Any(n => model.TryGet(n, out SafeTensor? tensor) && tensor.DType == SafeTensorsDType.F32) ? DType.F32 : backend.PreferredDType;
     }
 

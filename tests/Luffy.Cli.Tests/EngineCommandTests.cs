@@ -43,6 +43,16 @@ public sealed class EngineCommandTests
     }
 
     [Test]
+    public async Task Merge_says_where_it_wrote_and_refuses_what_is_no_adapter()
+    {
+        string merged = Path.Combine(_folder, "merged");
+        (int code, string output, string error) = await Shell.RunAsync("", "merge", "--adapter", Model, "--output", merged);
+        Assert.That((code, output), Is.EqualTo((1, "")));
+        Assert.That(error, Does.Contain("adapter_config.json").And.Contain(Model));
+        Assert.That(Directory.Exists(merged), Is.False);
+    }
+
+    [Test]
     public async Task Replay_writes_null_for_a_loss_that_is_not_finite_and_says_so()
     {
         string batch = Write("batch.jsonl", """{"ids":[2,7,1],"prompt_length":1,"source":"on","advantage":1,"old_logprobs":[-1,-1000]}""");

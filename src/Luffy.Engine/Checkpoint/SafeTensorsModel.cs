@@ -39,7 +39,9 @@ public sealed class SafeTensorsModel : IDisposable
             else if (File.Exists(index)) model.AddShards(index);
             else
                 throw new LuffyException(Directory.Exists(directory)
-                    ? $"{directory}: neither {FileName} nor {IndexName} is here; " + (HasPickles(directory)
+                    ? $"{directory}: neither {FileName} nor {IndexName} is here; " + (File.Exists(Path.Combine(directory, "adapter_config.json"))
+                        ? "low-rank adapters are, without the model that they are for; merge them first (luffy merge)."
+                        : HasPickles(directory)
                         ? "its weights are pickled (pytorch_model.bin), which can run any code when it is read; take or save them as safetensors."
                         : "expected a model directory with weights.")
                     : $"{directory}: the directory does not exist; expected a model directory.");

@@ -40,7 +40,4 @@ public sealed record ModelOptions
 
     /// <summary>Recompute activations in the backward pass instead of keeping them: less memory, about a third more time.</summary>
     public bool GradientCheckpointing { get; init; }
-
-    /// <summary>What is said instead of the model's config.json.</summary>
-    internal ConfigOverrides Overrides => new(RopeTheta, MaxPositionEmbeddings);
 }

@@ -1,3 +1,5 @@
+using Luffy.Engine.Model;
+
 namespace Luffy.Engine.Configuration;
 
 /// <summary>
@@ -22,6 +24,10 @@ public sealed record TrainingConfiguration
     /// <summary>The model and where it runs.</summary>
     [OptionGroup("Model")]
     public ModelOptions Model { get; init; } = new();
+
+    /// <summary>Adapters.</summary>
+    [OptionGroup("Low-rank adapters")]
+    public LoraOptions Lora { get; init; } = new();
 
     /// <summary>Prompts, answers and demonstrations.</summary>
     [OptionGroup("Data")]
@@ -75,6 +81,9 @@ public sealed record TrainingConfiguration
         _ => 0,
     };
 
+    /// <summary>What is said instead of the model's config.json.</summary>
+    internal ConfigOverrides Overrides => new(Model.RopeTheta, Model.MaxPositionEmbeddings, Lora.Adapters());
+
     /// <summary>Rows of a group that are sampled.</summary>
     public int SampledRows => Rollout.NumGenerations - Guidance.NumDemonstrations;
 
@@ -100,6 +109,7 @@ public sealed record TrainingConfiguration
         ValidateExperience();
         ValidateOptimizer();
         ValidateSupervisedLoss();
+        ValidateAdapters();
         Reward.Validate(SampledRows, Rollout.MaxCompletionLength);
     }
 
@@ -169,6 +179,12 @@ public sealed record TrainingConfiguration
             throw LuffyException.Usage("sft_loss_coef weighs a supervised loss on the demonstrations of each group, but num_demonstrations is 0; set it to 1 at least, with method: luffy.");
         if (Optimizer.GradientDtype == GradientStorage.Bf16)
             throw LuffyException.Usage("gradient_dtype bf16 makes an update of one forward and backward pass, and sft_loss_coef needs one for each of its two losses; choose gradient_dtype: f32.");
+    }
+
+    private void ValidateAdapters()
+    {
+        if (Lora.Adapters() is not null && Optimizer.GradientDtype == GradientStorage.Bf16)
+            throw LuffyException.Usage("gradient_dtype bf16 saves memory for the gradients of every weight, and use_peft trains adapters alone, whose gradients are small; choose gradient_dtype: f32.");
     }
 
     private void ValidateOptimizer()

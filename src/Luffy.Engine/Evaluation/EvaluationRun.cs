@@ -66,7 +66,7 @@ public static class EvaluationRun
         int maxNewTokens = options.MaxNewTokens ?? Math.Min(1024, config.MaxPositions / 2);
         if (maxNewTokens >= config.MaxPositions)
             throw LuffyException.Usage($"{maxNewTokens} new tokens leave no room for a prompt in the model's window of {config.MaxPositions}; ask for fewer");
-        BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(directory));
         IReward verifier = RewardRegistry.Verifier(options.RewardFunctions);
         var validator = new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, options.Data.ChatTemplate), verifier,
             Math.Min(options.Data.MaxPromptLength, config.MaxPositions - maxNewTokens), maxNewTokens, config.VocabularySize);

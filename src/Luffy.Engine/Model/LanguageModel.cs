@@ -21,6 +21,9 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Where it was read from.</summary>
     public string Directory { get; }
 
+    /// <summary>What it was called before that was found, as <c>builtin</c> or a name of the Hub; null where nobody said.</summary>
+    public string? Name { get; init; }
+
     /// <summary>What it computes on.</summary>
     public IBackend Backend { get; }
 
@@ -35,6 +38,16 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>The <c>config.json</c> that it was read from, as it is saved beside trained weights.</summary>
     public ModelConfigFile ConfigFile => _configFile ?? throw new InvalidOperationException("the model was made here and not read from a directory");
+
+    /// <summary>The name of the model that low-rank adapters are for, as it is saved with them: a name that resolves elsewhere too, or a whole path.</summary>
+    public string AdapterBase
+    {
+        get
+        {
+            string name = ConfigFile.Adapter?.BaseModel ?? Name ?? Directory;
+            return System.IO.Directory.Exists(name) ? Path.GetFullPath(name) : name;
+        }
+    }
 
     /// <summary>Text to ids.</summary>
     public BpeTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("the model was loaded without its tokenizer");
@@ -54,18 +67,22 @@ public sealed class LanguageModel : IDisposable
     /// <param name="moments">Where the optimiser's moments lie.</param>
     /// <param name="momentDType">Storage of the optimiser's moments.</param>
     /// <param name="overrides">What a run says instead of config.json.</param>
+    /// <param name="adapterSeed">Decides the first weights of low-rank adapters that the overrides ask for and the directory does not hold.</param>
+    /// <param name="name">What it was called before <paramref name="directory"/> was found.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
         string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32,
-        ConfigOverrides? overrides = null)
+        ConfigOverrides? overrides = null, long adapterSeed = 0, string? name = null)
     {
         ModelConfigFile file = ModelConfigFile.Open(directory, overrides);
         TransformerConfig config = file.Architecture;
-        BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(directory, config) : null;
-        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType, file);
+        BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(ModelDirectory.TokenizerOf(directory), config) : null;
+        LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType, file, name);
         try
         {
-            ModelWeights.Load(model.Parameters, directory);
+            ModelWeights.Load(model.Parameters, file.WeightsDirectory);
+            if (file.Adapter is { } adapter) adapter.Load(model.Parameters);
+            else if (config.Adapters is not null) ModelWeights.InitializeAdapters(model.Parameters, adapterSeed);
             return model;
         }
         catch
@@ -78,13 +95,13 @@ public sealed class LanguageModel : IDisposable
     /// <summary>Makes a model with zero weights, to be initialised or loaded.</summary>
     public static LanguageModel Allocate(string directory, IBackend backend, TransformerConfig config, BpeTokenizer? tokenizer, DType dtype, ParameterUse use,
         int maxLength, string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32,
-        ModelConfigFile? configFile = null)
+        ModelConfigFile? configFile = null, string? name = null)
     {
         var model = new TransformerModel(backend, config, maxLength);
         try
         {
             var parameters = new ParameterSet(backend, new ParameterLayout(config), dtype, use, gradientDType, moments, momentDType);
-            return new LanguageModel(directory, backend, model, parameters, tokenizer, chatTemplate, configFile);
+            return new LanguageModel(directory, backend, model, parameters, tokenizer, chatTemplate, configFile) { Name = name };
         }
         catch
         {

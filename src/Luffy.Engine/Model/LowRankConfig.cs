@@ -35,6 +35,12 @@ public enum LowRankTarget
 /// <param name="Targets">Which projections have one, each once, in the enumeration's order.</param>
 public sealed record LowRankConfig(int Rank, double Alpha, bool RankStabilized, IReadOnlyList<LowRankTarget> Targets)
 {
+    /// <summary>The largest rank.</summary>
+    public const int LargestRank = 4096;
+
+    /// <summary>PEFT's word for every projection of a layer.</summary>
+    public const string AllLinear = "all-linear";
+
     /// <summary>Every projection of a layer.</summary>
     public static IReadOnlyList<LowRankTarget> AllTargets { get; } = Enum.GetValues<LowRankTarget>();
 

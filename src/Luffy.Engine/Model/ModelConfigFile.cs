@@ -9,7 +9,8 @@ namespace Luffy.Engine.Model;
 /// <summary>What a run says instead of a model's <c>config.json</c>; null leaves what stands there.</summary>
 /// <param name="RopeTheta">Base of the rotary frequencies.</param>
 /// <param name="MaxPositionEmbeddings">Longest context.</param>
-public sealed record ConfigOverrides(double? RopeTheta = null, int? MaxPositionEmbeddings = null);
+/// <param name="Adapters">Low-rank adapters that the run trains; null for none but those of the directory.</param>
+public sealed record ConfigOverrides(double? RopeTheta = null, int? MaxPositionEmbeddings = null, LowRankConfig? Adapters = null);
 
 /// <summary>
 /// <c>config.json</c> of a model directory, with what a run says instead of it. What is computed with and what is saved beside trained weights
@@ -29,17 +30,39 @@ public sealed class ModelConfigFile
     private readonly string _original;
     private readonly JsonObject _root;
 
-    private ModelConfigFile(string original, JsonObject root, TransformerConfig architecture)
+    private ModelConfigFile(string original, JsonObject root, TransformerConfig architecture, string directory, AdapterDirectory? adapter)
     {
-        (_original, _root, Architecture) = (original, root, architecture);
+        (_original, _root, Architecture, WeightsDirectory, Adapter) = (original, root, architecture, directory, adapter);
     }
 
     /// <summary>The architecture, with what the run says instead.</summary>
     public TransformerConfig Architecture { get; }
 
-    /// <summary>Reads the file of a model directory.</summary>
+    /// <summary>Where the model's weights are: the directory itself, or that of the model that its adapters are for.</summary>
+    public string WeightsDirectory { get; }
+
+    /// <summary>The low-rank adapters that the directory holds, or null.</summary>
+    public AdapterDirectory? Adapter { get; }
+
+    /// <summary>Reads the file of a model directory; where it holds adapters and no such file, that of the model that they are for.</summary>
     /// <exception cref="LuffyException">The file is missing or malformed, or asks for something that this engine does not have.</exception>
     public static ModelConfigFile Open(string directory, ConfigOverrides? overrides = null)
+    {
+        AdapterDirectory? adapter = AdapterDirectory.Find(directory);
+        LowRankConfig? wanted = overrides?.Adapters;
+        if (adapter is not null && wanted is not null && adapter.Adapters != wanted)
+        {
+            throw new LuffyException($"{directory}: holds low-rank adapters of {adapter.Adapters}, but the configuration asks for {wanted}; " +
+                "set lora_r, lora_alpha, use_rslora and lora_target_modules to those of the adapters to train them on, or merge them first (luffy merge)");
+        }
+
+        string weights = adapter?.BaseDirectory ?? directory;
+        ModelConfigFile file = Read(File.Exists(Path.Combine(directory, FileName)) ? directory : weights, weights, adapter, overrides);
+        return wanted is null && adapter is null ? file
+            : new ModelConfigFile(file._original, file._root, file.Architecture with { Adapters = adapter?.Adapters ?? wanted }, weights, adapter);
+    }
+
+    private static ModelConfigFile Read(string directory, string weights, AdapterDirectory? adapter, ConfigOverrides? overrides)
     {
         string path = Path.Combine(directory, FileName);
         if (!Directory.Exists(directory))
@@ -53,7 +76,7 @@ public sealed class ModelConfigFile
                 throw new LuffyException($"{path}: it does not hold a JSON object; expected the description of a model");
             if (overrides is not null) Apply(root, overrides);
             using JsonDocument document = JsonDocument.Parse(root.ToJsonString());
-            return new ModelConfigFile(text, root, new ConfigReader(path, document.RootElement).Read());
+            return new ModelConfigFile(text, root, new ConfigReader(path, document.RootElement).Read(), weights, adapter);
         }
         catch (JsonException e)
         {

@@ -40,6 +40,10 @@ public static partial class ModelDirectory
         return [.. Companions.Where(name => File.Exists(Path.Combine(directory, name))), .. further];
     }
 
+    /// <summary>Where a model's tokenizer is: adapters may come without one, and then it is that of the model that they are for.</summary>
+    public static string TokenizerOf(string directory) =>
+        !File.Exists(Path.Combine(directory, "tokenizer.json")) && AdapterDirectory.Find(directory) is { } adapter ? adapter.BaseDirectory : directory;
+
     private static string Snapshot(string name, string cache)
     {
         string model = Path.Combine(cache, "models--" + name.Replace("/", "--", StringComparison.Ordinal)), reference = Path.Combine(model, "refs", Revision);

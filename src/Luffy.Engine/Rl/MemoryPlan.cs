@@ -63,7 +63,7 @@ public sealed class MemoryPlan
         Categories =
         [
             .. parameters,
-            .. config.Loss.Beta > 0 ? ParameterSet.Plan(backend, layout, dtype, ParameterUse.Inference).Select(c => ("reference " + c.Category, c.Bytes)) : [],
+            .. config.Loss.Beta > 0 && architecture.Adapters is null ? ParameterSet.Plan(backend, layout, dtype, ParameterUse.Inference).Select(c => ("reference " + c.Category, c.Bytes)) : [],
             .. config.Guidance.ImitateFailedEvery is null ? [] : new[] { (ParkedMomentsCategory, ParkedMoments.Bytes(layout)) },
             .. config.Experience.ExperienceRatio == 0 ? [] : new[] { (ExperienceCategory, (long)config.Experience.ExperienceTokens * ExperienceStore.TokenBytes) },
             ("activations", ArenaBytes),

@@ -110,8 +110,8 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         metrics["num_tokens"] = State.Tokens;
         metrics["num_sampled_tokens"] = State.SampledTokens;
         metrics["perf/tokens_per_second"] = (trained + sampled) / end;
-        double parameters = model.Parameters.Layout.ParameterCount;
-        double operations = ((6 * parameters * trained) + (2 * parameters * (sampled + scored))) / end;
+        ParameterLayout layout = model.Parameters.Layout;
+        double operations = ((layout.TrainingOperations * trained) + (2.0 * layout.ParameterCount * (sampled + scored))) / end;
         metrics["perf/gflops"] = operations * 1e-9;
         if (PeakOperations is { } most) metrics["perf/percent_of_peak"] = 100 * operations / most;
         if (!imitation) metrics["timing_s/rollout"] = rollout;

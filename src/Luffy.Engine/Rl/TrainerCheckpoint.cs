@@ -38,8 +38,19 @@ public static class TrainerCheckpoint
         {
             SafeTensorsDType dtype = model.Parameters.DType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
             writer.WriteText(ModelConfigFile.FileName, model.ConfigFile.TextFor(dtype));
-            writer.CopyFilesIfPresent(model.Directory, ModelDirectory.CompanionFiles(model.Directory));
-            writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
+            string companions = ModelDirectory.TokenizerOf(model.Directory);
+            writer.CopyFilesIfPresent(companions, ModelDirectory.CompanionFiles(companions));
+            if (model.Config.Adapters is { } adapters)
+            {
+                writer.WriteText(AdapterDirectory.ConfigName, AdapterDirectory.ConfigText(adapters, model.AdapterBase));
+                // As PEFT keeps them, in f32: they are small, and what rounding takes from them is not.
+                writer.WriteTensors(AdapterDirectory.WeightsName, ModelWeights.Sources(model.Parameters, SafeTensorsDType.F32));
+            }
+            else
+            {
+                writer.WriteModel(ModelWeights.Sources(model.Parameters, dtype));
+            }
+
             SafeTensorsDType moments = model.Parameters.MomentDType == DType.F32 ? SafeTensorsDType.F32 : SafeTensorsDType.BF16;
             writer.WriteOptimizer([.. Kinds.SelectMany(k => ModelWeights.Sources(model.Parameters, k.Kind,
                 k.Kind == ParameterKind.Weight ? SafeTensorsDType.F32 : moments, name => k.Prefix + name))]);
@@ -61,7 +72,7 @@ public static class TrainerCheckpoint
         using (SafeTensorsFile file = checkpoint.OpenOptimizer())
         {
             ParameterSet parameters = model.Parameters;
-            foreach (Parameter p in parameters.Layout.All)
+            foreach (Parameter p in parameters.Layout.Trained)
             {
                 foreach (CheckpointTensor tensor in p.Tensors)
                 {

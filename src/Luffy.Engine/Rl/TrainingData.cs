@@ -90,7 +90,7 @@ public sealed class TrainingData
 
     private static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory)
     {
-        BpeTokenizer tokenizer = BpeTokenizer.Load(modelDirectory);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(modelDirectory));
         return new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate), RewardRegistry.Verifier(config.Reward.RewardFuncs),
             config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength, TransformerConfig.Load(modelDirectory).VocabularySize)
         { KeepWrong = !config.Guidance.DropWrongDemonstrations };

@@ -40,7 +40,9 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
         IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
         TrainingData data = TrainingData.Load(config, directory, console);
         ProcessMemory.ReturnGarbage();
-        TransformerConfig architecture = TransformerConfig.Load(directory, config.Model.Overrides);
+        TransformerConfig architecture = TransformerConfig.Load(directory, config.Overrides);
+        if (architecture.Adapters is not null && !config.Lora.UsePeft)
+            throw new LuffyException($"{directory}: holds low-rank adapters; set use_peft to train them on, or merge them first: luffy merge --adapter {directory} --output DIR");
         var plan = new MemoryPlan(backend, config, architecture, dtype, data.MaxPromptTokens);
         long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
         console.Say($"{config.Method.ToString().ToLowerInvariant()} on {directory}, {dtype.Name()}, {backend.Description}");
@@ -49,7 +51,9 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
             chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace, momentDType: plan.MomentDType,
-            overrides: config.Model.Overrides);
+            overrides: config.Overrides, adapterSeed: config.Seed, name: config.Model.ModelNameOrPath);
+        if (architecture.Adapters is { } adapters)
+            console.Say($"low-rank adapters of {adapters}: {model.Parameters.Layout.TrainedCount:N0} of {model.Parameters.Layout.ParameterCount:N0} parameters are trained");
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
         using DeviceBuffer arena = backend.Allocate("activations", plan.ArenaBytes);
         using var engine = new RolloutEngine(backend, model.Model, dtype, plan.Rollout, arena);
@@ -101,7 +105,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
             SampledTokens = state.SampledTokens,
             TrainedTokens = state.TrainedTokens,
             ScoredTokens = state.ScoredTokens,
-            ModelFlops = model.Parameters.Layout.ParameterCount * ((2.0 * (state.SampledTokens + state.ScoredTokens)) + (6.0 * state.TrainedTokens)),
+            ModelFlops = (2.0 * model.Parameters.Layout.ParameterCount * (state.SampledTokens + state.ScoredTokens)) + (model.Parameters.Layout.TrainingOperations * state.TrainedTokens),
             PeakMemoryBytes = ProcessMemory.PeakBytes,
             PlannedMemoryBytes = planned,
             MaxSamplingLogpDifference = config.ImitationSteps >= config.Optimizer.MaxSteps ? null : state.MaxLogProbDifference,
@@ -202,6 +206,7 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
 
     private static ParameterSet Reference(LanguageModel model, string directory)
     {
+        if (model.Config.Adapters is not null) return model.Parameters.WithoutAdapters();
         var reference = new ParameterSet(model.Backend, model.Parameters.Layout, model.Parameters.DType, ParameterUse.Inference);
         ModelWeights.Load(reference, directory);
         return reference;

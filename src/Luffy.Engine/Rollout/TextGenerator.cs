@@ -59,7 +59,7 @@ public static class TextGenerator
     public static IReadOnlyList<GeneratedText> Run(TextGenerationOptions options, ModelOptions model, Action<string>? onText, CancellationToken cancellation)
     {
         string directory = ModelDirectory.Resolve(options.ModelDirectory);
-        BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(directory));
         string text = options.Raw ? options.Prompt : ChatTemplate.Load(tokenizer.Config).Render([new ChatMessage("user", options.Prompt)]);
         int[] prompt = tokenizer.Encode(text);
         if (prompt.Length == 0) throw LuffyException.Usage("the prompt is empty; give at least one character");
