@@ -12,7 +12,8 @@ public sealed class SavedWeightsTests
     private string _folder = "";
 
     private static IEnumerable<TestCaseData> Cases() =>
-        from backend in TestBackends.Names where backend != TestBackends.Cuda
+        from backend in TestBackends.Names
+        where backend != TestBackends.Cuda
         from model in ModelFixture.All
         from dtype in new[] { DType.F32, DType.Bf16 }
         from shards in new[] { false, true }
