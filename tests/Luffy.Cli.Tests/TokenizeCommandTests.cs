@@ -66,6 +66,53 @@ public sealed class TokenizeCommandTests
         Assert.That(error, Does.Contain("--chat"));
     }
 
+    [TestCase("--skip-special-tokens", "--jsonl", "--decode")]
+    [TestCase("--clean-up-spaces", "--chat", "--decode")]
+    [TestCase("--add-special-tokens", "--decode", "--add-special-tokens")]
+    [TestCase("--add-special-tokens", "--chat", "--add-special-tokens")]
+    [TestCase("--date=2024-07-26", "--jsonl", "--date")]
+    [TestCase("--date=26.7.2024", "--chat", "expected a day like 2024-07-26")]
+    [TestCase("--keep-going", "--decode", "--keep-going")]
+    public async Task Options_that_would_do_nothing_are_wrong_usage(string option, string with, string expected)
+    {
+        (int code, _, string error) = await Shell.RunAsync("", "tokenize", "--tokenizer", _folder, with, option);
+        Assert.That((code, error), Is.EqualTo((2, error)));
+        Assert.That(error, Does.Contain(expected));
+    }
+
+    [Test]
+    public async Task Special_tokens_are_left_out_and_spaces_cleaned_up_when_asked()
+    {
+        (int code, string text, _) = await Shell.RunAsync("72 32 33 256\n", "tokenize", "--tokenizer", _folder, "--decode", "--skip-special-tokens", "--clean-up-spaces");
+        Assert.That((code, text), Is.EqualTo((0, "H!\n")));
+        (code, text, _) = await Shell.RunAsync("72 32 33 256\n", "tokenize", "--tokenizer", _folder, "--decode");
+        Assert.That((code, text), Is.EqualTo((0, "H !<|end|>\n")));
+    }
+
+    [Test]
+    public async Task A_file_is_converted_by_several_threads_in_order()
+    {
+        string file = Path.Combine(_folder, "numbers.jsonl");
+        File.WriteAllLines(file, Enumerable.Range(0, 10_000).Select(i => $$"""{"text":"{{(char)('a' + i % 26)}}"}"""));
+        (int code, string output, _) = await Shell.RunAsync("", "tokenize", "--tokenizer", _folder, "--jsonl", "--input", file);
+        Assert.That(code, Is.Zero);
+        Assert.That(output, Is.EqualTo(string.Concat(Enumerable.Range(0, 10_000).Select(i => $$"""{"ids":[{{97 + i % 26}}]}""" + "\n"))));
+
+        File.WriteAllLines(file, ["{\"text\":\"a\"}", "{}", "{\"text\":\"b\"}"]);
+        (code, output, string error) = await Shell.RunAsync("", "tokenize", "--tokenizer", _folder, "--jsonl", "--input", file);
+        Assert.That((code, output), Is.EqualTo((1, "{\"ids\":[97]}\n")));
+        Assert.That(error, Does.StartWith($"luffy: {file}:2"));
+    }
+
+    [Test]
+    public async Task A_bad_line_may_be_told_in_its_place()
+    {
+        (int code, string output, string error) = await Shell.RunAsync("{\"text\":\"a\"}\n[1]\n{\"text\":\"b\"}\n", "tokenize", "--tokenizer", _folder, "--jsonl", "--keep-going");
+        Assert.That(code, Is.EqualTo(1));
+        Assert.That(output, Does.StartWith("{\"ids\":[97]}\n{\"error\":\"standard input:2: found a JSON array").And.EndWith("\n{\"ids\":[98]}\n"));
+        Assert.That(error, Is.EqualTo("luffy: standard input: 1 line(s) could not be converted; each has its error in the output.\n"));
+    }
+
     [TestCase("{\"messages\":3}", "--chat", "standard input:1: found {\"messages\":3}, expected a list of messages")]
     [TestCase("1 2 x", "--decode", "standard input:1: found 'x', expected an id.")]
     [TestCase("1\n257", "--decode", "standard input:2: found 257, expected an id from 0 to 256.")]

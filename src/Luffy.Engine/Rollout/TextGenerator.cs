@@ -60,8 +60,10 @@ public static class TextGenerator
     {
         string directory = ModelDirectory.Resolve(options.ModelDirectory);
         BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(directory));
-        string text = options.Raw ? options.Prompt : ChatTemplate.Load(tokenizer.Config).Render([new ChatMessage("user", options.Prompt)]);
-        int[] prompt = tokenizer.Encode(text);
+        // A template writes the tokens that a text begins with; plain text has none, so the tokenizer puts them there.
+        int[] prompt = options.Raw
+            ? tokenizer.EncodeWithSpecialTokens(options.Prompt)
+            : tokenizer.Encode(ChatTemplate.Load(tokenizer.Config).Render([new ChatMessage("user", options.Prompt)]));
         if (prompt.Length == 0) throw LuffyException.Usage("the prompt is empty; give at least one character");
         int length = prompt.Length + options.MaxNewTokens;
 

@@ -23,8 +23,8 @@ internal sealed class AddedTokenMatcher
             .ToDictionary(g => g.Key, g => g.OrderByDescending(t => t.Content.Length).ToArray());
     }
 
-    /// <summary>A piece of the text: either an added token's id, or (id −1) a stretch of ordinary text.</summary>
-    public readonly record struct Piece(int Id, ReadOnlyMemory<char> Text);
+    /// <summary>A piece of the text: either an added token's id, or (id −1) a stretch of ordinary text, and whether the text begins with it.</summary>
+    public readonly record struct Piece(int Id, ReadOnlyMemory<char> Text, bool IsFirst = false);
 
     /// <summary>Appends the pieces of the text in order.</summary>
     public void Split(ReadOnlyMemory<char> text, List<Piece> pieces)
@@ -32,7 +32,7 @@ internal sealed class AddedTokenMatcher
         if (text.IsEmpty) return;
         if (contents is null)
         {
-            pieces.Add(new Piece(-1, text));
+            pieces.Add(new Piece(-1, text, IsFirst: true));
             return;
         }
 
@@ -49,12 +49,12 @@ internal sealed class AddedTokenMatcher
             if (token.SingleWord && (EndsWithWord(span[..start]) || StartsWithWord(span[stop..]))) continue;
             if (token.StripLeft) start = Math.Max(span[..start].TrimEnd().Length, done);
             if (token.StripRight) stop = span.Length - span[stop..].TrimStart().Length;
-            if (done < start) pieces.Add(new Piece(-1, text[done..start]));
+            if (done < start) pieces.Add(new Piece(-1, text[done..start], done == 0));
             pieces.Add(new Piece(token.Id, default));
             done = stop;
         }
 
-        if (done < span.Length) pieces.Add(new Piece(-1, text[done..]));
+        if (done < span.Length) pieces.Add(new Piece(-1, text[done..], done == 0));
     }
 
     private AddedToken LongestAt(ReadOnlySpan<char> text, int start)
@@ -70,7 +70,10 @@ internal sealed class AddedTokenMatcher
     private static bool EndsWithWord(ReadOnlySpan<char> text) =>
         Rune.DecodeLastFromUtf16(text, out var rune, out _) == OperationStatus.Done && IsWord(rune);
 
-    private static bool IsWord(Rune rune) => Rune.IsLetter(rune) || rune.Value is 0x200C or 0x200D || Rune.GetUnicodeCategory(rune) is
-        UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark or
-        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
+    // Unicode's alphabetic characters, marks, decimal digits and connectors, as \w is in Rust; letters in circles and squares are alphabetic symbols.
+    private static bool IsWord(Rune rune) => Rune.IsLetter(rune)
+        || rune.Value is 0x200C or 0x200D or (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189)
+        || Rune.GetUnicodeCategory(rune) is
+            UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark or
+            UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.ConnectorPunctuation;
 }

@@ -1,13 +1,12 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
-using Luffy.Engine.Text.Unicode;
 
 namespace Luffy.Engine.Text;
 
 /// <summary>
-/// Byte-level byte-pair encoding from a Hugging Face directory (tokenizer.json and tokenizer_config.json), as Qwen2, Llama 3 and GPT-2
-/// use it: the same ids as Hugging Face <c>tokenizers</c> gives without special tokens added. Safe to use from several threads.
+/// Byte-pair encoding from a Hugging Face directory (tokenizer.json and tokenizer_config.json): over bytes as Qwen, Llama 3, DeepSeek and GPT-2
+/// use it, or over characters with bytes to fall back on as Llama 2 and Mistral do. The same ids and the same text as Hugging Face
+/// <c>tokenizers</c> gives. Safe to use from several threads.
 /// </summary>
 /// <remarks>
 /// Why not Microsoft.ML.Tokenizers 2.0.1: on 42,608 strings (GSM8K, and adversarial ones) with Qwen2.5's tokenizer this class differs from
@@ -17,31 +16,29 @@ namespace Luffy.Engine.Text;
 public sealed class BpeTokenizer : ITokenizer
 {
     private readonly BytePairMerger merger;
-    private readonly PreTokenizer preTokenizer;
-    private readonly bool normalizes;
+    private readonly PreTokenizer? preTokenizer;
+    private readonly TextNormalizer? normalizer;
     private readonly AddedTokenMatcher rawTokens, normalizedTokens;
+    private readonly (int[] Before, int[] After) specialTokens;
     private readonly Dictionary<string, int> vocabulary;
     private readonly Dictionary<string, AddedToken> added = new(StringComparer.Ordinal);
-    private readonly byte[]?[] bytesById;
+    private readonly TokenDecoder decoder;
     private readonly string?[] textById;
     private readonly bool[] specialById;
 
     private BpeTokenizer(TokenizerFile file, TokenizerConfig config)
     {
-        (merger, preTokenizer, normalizes, vocabulary, Config) = (file.Merger, file.PreTokenizer, file.Normalizes, file.Vocabulary, config);
+        (merger, preTokenizer, normalizer, specialTokens) = (file.Merger, file.PreTokenizer, file.Normalizer, file.SpecialTokens);
+        (vocabulary, Config) = (file.Vocabulary, config);
         foreach (var token in config.AddedTokens) added[token.Content] = token;
         foreach (var token in file.AddedTokens) added[token.Content] = token;
 
         VocabularySize = Math.Max(vocabulary.Values.Max(), added.Values.Select(t => t.Id).DefaultIfEmpty().Max()) + 1;
-        bytesById = new byte[VocabularySize][];
         textById = new string[VocabularySize];
         specialById = new bool[VocabularySize];
-        foreach (var (token, id) in vocabulary) (textById[id], bytesById[id]) = (token, BytesOf(token));
-        foreach (var token in added.Values)
-        {
-            (textById[token.Id], bytesById[token.Id]) = (token.Content, BytesOf(token.Content));
-            specialById[token.Id] = token.Special;
-        }
+        foreach (var (token, id) in vocabulary) textById[id] = token;
+        foreach (var token in added.Values) (textById[token.Id], specialById[token.Id]) = (token.Content, token.Special);
+        decoder = TokenizerPipeline.ReadDecoder(file.Decoder, textById);
 
         rawTokens = new AddedTokenMatcher(added.Values.Where(t => !t.Normalized).ToList(), content => content);
         normalizedTokens = new AddedTokenMatcher(added.Values.Where(t => t.Normalized).ToList(), Normalize);
@@ -77,11 +74,29 @@ public sealed class BpeTokenizer : ITokenizer
     }
 
     /// <inheritdoc/>
-    /// <exception cref="LuffyException">The vocabulary has no token for a byte of the text (impossible where it has all 256).</exception>
+    /// <exception cref="LuffyException">The vocabulary has no token for a part of the text (impossible where it has all 256 bytes).</exception>
     public int[] Encode(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         var ids = new List<int>(text.Length / 3 + 4);
+        Encode(text, ids);
+        return ids.ToArray();
+    }
+
+    /// <summary>Encodes a text that stands by itself: with the ids that the file's post-processor puts around it (BOS, for Llama 3).</summary>
+    /// <exception cref="LuffyException">The vocabulary has no token for a part of the text.</exception>
+    public int[] EncodeWithSpecialTokens(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var ids = new List<int>(text.Length / 3 + 4);
+        ids.AddRange(specialTokens.Before);
+        Encode(text, ids);
+        ids.AddRange(specialTokens.After);
+        return ids.ToArray();
+    }
+
+    private void Encode(string text, List<int> ids)
+    {
         var rawPieces = new List<AddedTokenMatcher.Piece>();
         var pieces = new List<AddedTokenMatcher.Piece>();
         var words = new List<ReadOnlyMemory<char>>();
@@ -90,32 +105,39 @@ public sealed class BpeTokenizer : ITokenizer
         {
             pieces.Clear();
             if (raw.Id >= 0) pieces.Add(raw);
-            else normalizedTokens.Split(normalizes ? Normalize(raw.Text.ToString()).AsMemory() : raw.Text, pieces);
+            else normalizedTokens.Split(normalizer is null ? raw.Text : normalizer.Normalize(raw.Text.ToString()).AsMemory(), pieces);
             foreach (var piece in pieces)
             {
                 if (piece.Id >= 0)
                 {
                     ids.Add(piece.Id);
-                    continue;
                 }
-
-                words.Clear();
-                preTokenizer.Split(piece.Text, words);
-                foreach (var word in words) merger.Encode(word.Span, ids);
+                else if (preTokenizer is null)
+                {
+                    merger.Encode(piece.Text.Span, ids);
+                }
+                else
+                {
+                    words.Clear();
+                    preTokenizer.Split(piece.Text, raw.IsFirst && piece.IsFirst, words);
+                    foreach (var word in words) merger.Encode(word.Span, ids);
+                }
             }
         }
-
-        return ids.ToArray();
     }
 
     /// <inheritdoc/>
-    /// <remarks>An id that has no token (the padding rows of an embedding table) decodes to nothing, as with Hugging Face.</remarks>
+    /// <remarks>
+    /// An id that has no token (the padding rows of an embedding table) decodes to nothing, as with Hugging Face. Spaces before punctuation stay,
+    /// whatever <c>clean_up_tokenization_spaces</c> says: text is graded and read as it was written; <see cref="TokenizationCleanup"/> has it.
+    /// </remarks>
     public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
     {
-        var bytes = new ArrayBufferWriter<byte>(Math.Max(16, ids.Length * 4));
+        if (!skipSpecialTokens) return decoder.Decode(ids);
+        var kept = new List<int>(ids.Length);
         foreach (int id in ids)
-            if (!skipSpecialTokens || !IsSpecial(id)) bytes.Write(TokenBytes(id));
-        return Encoding.UTF8.GetString(bytes.WrittenSpan);
+            if (!IsSpecial(id)) kept.Add(id);
+        return decoder.Decode(CollectionsMarshal.AsSpan(kept));
     }
 
     /// <inheritdoc/>
@@ -124,9 +146,6 @@ public sealed class BpeTokenizer : ITokenizer
 
     /// <summary>The token of an id as the vocabulary spells it (byte alphabet; added tokens plainly), or null where there is none.</summary>
     public string? TokenText(int id) => (uint)id < (uint)VocabularySize ? textById[id] : null;
-
-    /// <summary>The bytes that an id stands for; empty where it has no token.</summary>
-    public ReadOnlySpan<byte> TokenBytes(int id) => (uint)id < (uint)VocabularySize ? bytesById[id] : default;
 
     /// <summary>Whether decoding with <c>skipSpecialTokens</c> leaves the id out.</summary>
     public bool IsSpecial(int id) => (uint)id < (uint)VocabularySize && specialById[id];
@@ -137,7 +156,9 @@ public sealed class BpeTokenizer : ITokenizer
         return TokenId(token) ?? throw new LuffyException($"{Config.File}: {name}: found \"{token}\", expected a token of tokenizer.json.");
     }
 
-    private string Normalize(string text) => normalizes ? NfcNormalizer.Normalize(text) : text;
+    internal TokenDecoding StartDecoding() => decoder.Start();
+
+    private string Normalize(string text) => normalizer is null ? text : normalizer.Normalize(text);
 
     // Half a surrogate pair has no UTF-8 form; U+FFFD is what every encoder writes for it.
     private static string ReplaceLoneSurrogates(string text)
@@ -146,18 +167,5 @@ public sealed class BpeTokenizer : ITokenizer
         var result = new StringBuilder(text.Length);
         foreach (var rune in text.EnumerateRunes()) result.Append(rune.ToString());
         return result.ToString();
-    }
-
-    // A token with any character outside the byte alphabet (an added token with a space in it) stands for its own UTF-8.
-    private static byte[] BytesOf(string token)
-    {
-        var bytes = new List<byte>(token.Length);
-        foreach (char letter in token)
-        {
-            if (!ByteAlphabet.TryToByte(letter, out byte value)) return Encoding.UTF8.GetBytes(token);
-            bytes.Add(value);
-        }
-
-        return CollectionsMarshal.AsSpan(bytes).ToArray();
     }
 }

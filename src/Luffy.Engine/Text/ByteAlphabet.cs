@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace Luffy.Engine.Text;
 
 /// <summary>
@@ -14,6 +16,26 @@ public static class ByteAlphabet
 
     /// <summary>The byte that a character stands for, or false where it stands for none.</summary>
     public static bool TryToByte(char letter, out byte value) => Bytes.TryGetValue(letter, out value);
+
+    /// <summary>The UTF-8 bytes of a text, a character each.</summary>
+    public static string Spell(ReadOnlySpan<char> text)
+    {
+        byte[] bytes = new byte[Encoding.UTF8.GetByteCount(text)];
+        Encoding.UTF8.GetBytes(text, bytes);
+        return string.Create(bytes.Length, bytes, (letters, from) =>
+        {
+            for (int i = 0; i < from.Length; i++) letters[i] = Letters[from[i]];
+        });
+    }
+
+    /// <summary>The bytes that a token stands for: one with any character outside the alphabet (an added token with a space in it) stands for its own UTF-8.</summary>
+    public static byte[] BytesOf(string token)
+    {
+        byte[] bytes = new byte[token.Length];
+        for (int i = 0; i < bytes.Length; i++)
+            if (!TryToByte(token[i], out bytes[i])) return Encoding.UTF8.GetBytes(token);
+        return bytes;
+    }
 
     private static char[] MakeLetters()
     {

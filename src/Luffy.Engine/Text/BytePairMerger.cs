@@ -1,17 +1,17 @@
 using System.Collections.Concurrent;
-using System.Text;
+using System.Runtime.InteropServices;
 
 namespace Luffy.Engine.Text;
 
 /// <summary>
-/// Byte-pair encoding of one pre-token: its bytes become base tokens, then the adjacent pair of lowest rank merges (the leftmost of
+/// Byte-pair encoding of one pre-token: its bytes or characters become tokens, then the adjacent pair of lowest rank merges (the leftmost of
 /// equals) until no pair has a rule. Safe to use from several threads; words that repeat are remembered.
 /// </summary>
 internal sealed class BytePairMerger
 {
     private const int CachedWords = 1 << 16, CachedLength = 64, HeapFrom = 48;
 
-    private readonly int[] byteIds;
+    private readonly WordSymbols symbols;
     private readonly Dictionary<long, Rule> rules;
     private readonly Dictionary<string, int>? wholeWords;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
@@ -21,12 +21,12 @@ internal sealed class BytePairMerger
     /// <summary>What a pair merges to, and how early.</summary>
     public readonly record struct Rule(int Rank, int Id);
 
-    /// <param name="byteIds">[256] the id of each byte's token; −1 where the vocabulary has none.</param>
+    /// <param name="symbols">What a word's merging starts from.</param>
     /// <param name="rules">Merge rules by <see cref="Key"/>.</param>
-    /// <param name="wholeWords">The vocabulary in the byte alphabet, where <c>ignore_merges</c> takes a whole word first; else null.</param>
-    public BytePairMerger(int[] byteIds, Dictionary<long, Rule> rules, Dictionary<string, int>? wholeWords)
+    /// <param name="wholeWords">The vocabulary, where <c>ignore_merges</c> takes a whole word first; else null.</param>
+    public BytePairMerger(WordSymbols symbols, Dictionary<long, Rule> rules, Dictionary<string, int>? wholeWords)
     {
-        (this.byteIds, this.rules, this.wholeWords) = (byteIds, rules, wholeWords);
+        (this.symbols, this.rules, this.wholeWords) = (symbols, rules, wholeWords);
         cacheBySpan = cache.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
@@ -34,7 +34,7 @@ internal sealed class BytePairMerger
     public static long Key(int left, int right) => (long)left << 32 | (uint)right;
 
     /// <summary>Appends the ids of one pre-token.</summary>
-    /// <exception cref="LuffyException">The vocabulary has no token for one of its bytes.</exception>
+    /// <exception cref="LuffyException">The vocabulary has no token for one of its bytes or characters.</exception>
     public void Encode(ReadOnlySpan<char> word, List<int> output)
     {
         if (cacheBySpan.TryGetValue(word, out int[]? known))
@@ -52,27 +52,20 @@ internal sealed class BytePairMerger
 
     private void Merge(ReadOnlySpan<char> word, List<int> output)
     {
-        byte[] bytes = new byte[Encoding.UTF8.GetByteCount(word)];
-        Encoding.UTF8.GetBytes(word, bytes);
-        if (wholeWords is not null && wholeWords.TryGetValue(string.Create(bytes.Length, bytes, Spell), out int whole))
+        if (wholeWords is not null && wholeWords.TryGetValue(symbols.Spell(word), out int whole))
         {
             output.Add(whole);
             return;
         }
 
-        int[] ids = new int[bytes.Length];
-        for (int i = 0; i < ids.Length; i++)
-        {
-            ids[i] = byteIds[bytes[i]];
-            if (ids[i] < 0)
-                throw new LuffyException($"The tokenizer has no token for the byte 0x{bytes[i]:X2} of {Quote(word)}; use a byte-level vocabulary with all 256 bytes, or text without it.");
-        }
-
+        var parts = new List<int>(word.Length);
+        symbols.Append(word, parts);
+        var ids = CollectionsMarshal.AsSpan(parts);
         if (ids.Length < HeapFrom) MergeByScan(ids, output);
-        else MergeByHeap(ids, output);
+        else MergeByHeap(ids.ToArray(), output);
     }
 
-    private void MergeByScan(int[] ids, List<int> output)
+    private void MergeByScan(Span<int> ids, List<int> output)
     {
         int length = ids.Length;
         while (length > 1)
@@ -83,7 +76,8 @@ internal sealed class BytePairMerger
                 if (rules.TryGetValue(Key(ids[i], ids[i + 1]), out var rule) && rule.Rank < best.Rank) (best, at) = (rule, i);
             if (at < 0) break;
             ids[at] = best.Id;
-            Array.Copy(ids, at + 2, ids, at + 1, --length - at - 1);
+            length--;
+            ids[(at + 2)..(length + 1)].CopyTo(ids[(at + 1)..]);
         }
 
         for (int i = 0; i < length; i++) output.Add(ids[i]);
@@ -119,11 +113,4 @@ internal sealed class BytePairMerger
                 queue.Enqueue(i, (long)rule.Rank << 32 | (uint)i);
         }
     }
-
-    private static void Spell(Span<char> letters, byte[] bytes)
-    {
-        for (int i = 0; i < bytes.Length; i++) letters[i] = ByteAlphabet.ToLetter(bytes[i]);
-    }
-
-    private static string Quote(ReadOnlySpan<char> word) => $"\"{(word.Length > 40 ? $"{word[..40]}…" : word)}\"";
 }

@@ -6,48 +6,66 @@ namespace Luffy.Engine.Text;
 
 /// <summary>
 /// Turns a conversation into the text a model was trained on, by the Jinja template that comes with it. Rendering gives what
-/// <c>apply_chat_template</c> gives, except that <c>strftime_now</c> is not defined: ids must not depend on the day a run is resumed,
-/// and templates fall back to a fixed date where it is missing. Immutable and safe to use from several threads.
+/// <c>apply_chat_template</c> gives, except that <c>strftime_now</c> is defined only where a date is given: ids must not depend on the day
+/// a run is resumed, and templates fall back to a fixed date where it is missing. Immutable and safe to use from several threads.
 /// </summary>
 public sealed class ChatTemplate
 {
     private readonly JinjaTemplate template;
+    private readonly JinjaTemplate? toolTemplate;
     private readonly Dictionary<string, object?> defaults;
 
-    private ChatTemplate(JinjaTemplate template, Dictionary<string, object?> defaults) => (this.template, this.defaults) = (template, defaults);
+    private ChatTemplate(JinjaTemplate template, JinjaTemplate? toolTemplate, Dictionary<string, object?> defaults) =>
+        (this.template, this.toolTemplate, this.defaults) = (template, toolTemplate, defaults);
 
     /// <summary>Parses a template.</summary>
     /// <param name="source">The Jinja source.</param>
     /// <param name="name">What messages call it: the file it stands in, usually.</param>
     /// <param name="namedTokens">Variables such as <c>bos_token</c> and <c>eos_token</c>.</param>
+    /// <param name="date">The day that <c>strftime_now</c> tells; null leaves it undefined.</param>
     /// <exception cref="LuffyException">It cannot be parsed, or uses something that is not supported; the message names it and the line.</exception>
-    public static ChatTemplate Parse(string source, string name = "chat template", IReadOnlyDictionary<string, string>? namedTokens = null)
+    public static ChatTemplate Parse(
+        string source, string name = "chat template", IReadOnlyDictionary<string, string>? namedTokens = null, DateOnly? date = null) =>
+        new(JinjaTemplate.Parse(name, source), null, Defaults(namedTokens, date));
+
+    private static Dictionary<string, object?> Defaults(IReadOnlyDictionary<string, string>? namedTokens, DateOnly? date)
     {
         var defaults = new Dictionary<string, object?> { ["tools"] = null, ["documents"] = null };
         foreach (var (key, value) in namedTokens ?? new Dictionary<string, string>()) defaults[key] = value;
-        return new ChatTemplate(JinjaTemplate.Parse(name, source), defaults);
+        if (date is { } day) defaults["strftime_now"] = JinjaDate.Function(day);
+        return defaults;
     }
 
     /// <summary>The template of a tokenizer's configuration, or the one that the run's configuration puts in its place.</summary>
     /// <param name="config">The configuration that came with the tokenizer.</param>
-    /// <param name="configured">The run's <c>chat_template</c>: inline Jinja, a path of a file with it, or null for the tokenizer's own.</param>
+    /// <param name="configured">The run's <c>chat_template</c>: inline Jinja, the name of one of the tokenizer's templates, a path of a file with one, or null
+    /// for the tokenizer's own: the one named <c>tool_use</c>, where there is one, for conversations with tools, and the default for others.</param>
+    /// <param name="date">The day that <c>strftime_now</c> tells; null leaves it undefined.</param>
     /// <exception cref="LuffyException">There is no template, or it cannot be parsed.</exception>
-    public static ChatTemplate Load(TokenizerConfig config, string? configured = null)
+    public static ChatTemplate Load(TokenizerConfig config, string? configured = null, DateOnly? date = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         if (configured is null)
         {
-            return Parse(
-                config.ChatTemplate ?? throw new LuffyException(
-                    $"{config.File}: chat_template: found nothing, expected a Jinja template; add one, or set chat_template in the run's configuration (inline or as a path)."),
-                $"{config.File}: chat_template", config.NamedTokens);
+            if (config.ChatTemplates.Count == 0)
+                throw new LuffyException(
+                    $"{config.File}: chat_template: found nothing, expected a Jinja template; add one, or set chat_template in the run's configuration (inline or as a path).");
+            if (!config.ChatTemplates.ContainsKey("default"))
+                throw new LuffyException(
+                    $"{config.File}: chat_template: found templates named {string.Join(", ", config.ChatTemplates.Keys.Order(StringComparer.Ordinal))}, expected one named default; set chat_template in the run's configuration to one of these names.");
+            return new ChatTemplate(
+                Named("default"), config.ChatTemplates.ContainsKey("tool_use") ? Named("tool_use") : null, Defaults(config.NamedTokens, date));
         }
 
+        if (config.ChatTemplates.ContainsKey(configured)) return new ChatTemplate(Named(configured), null, Defaults(config.NamedTokens, date));
         if (configured.Contains("{{", StringComparison.Ordinal) || configured.Contains("{%", StringComparison.Ordinal))
-            return Parse(configured, "chat_template of the configuration", config.NamedTokens);
+            return Parse(configured, "chat_template of the configuration", config.NamedTokens, date);
         if (!File.Exists(configured))
             throw LuffyException.Usage($"chat_template: found \"{configured}\", expected inline Jinja (with {{{{ or {{%) or the path of a file with it; there is no such file.");
-        return Parse(File.ReadAllText(configured), configured, config.NamedTokens);
+        return Parse(File.ReadAllText(configured), configured, config.NamedTokens, date);
+
+        JinjaTemplate Named(string name) =>
+            JinjaTemplate.Parse(name == "default" ? $"{config.File}: chat_template" : $"{config.File}: chat_template \"{name}\"", config.ChatTemplates[name]);
     }
 
     /// <summary>The prompt text of a conversation.</summary>
@@ -69,6 +87,7 @@ public sealed class ChatTemplate
     {
         var all = new Dictionary<string, object?>(defaults) { ["messages"] = messages, ["add_generation_prompt"] = addGenerationPrompt };
         foreach (var (key, value) in variables ?? new Dictionary<string, object?>()) all[key] = value;
-        return template.Render(all);
+        bool hasTools = all["tools"] is not null and not JsonElement { ValueKind: JsonValueKind.Null };
+        return (hasTools && toolTemplate is not null ? toolTemplate : template).Render(all);
     }
 }

@@ -36,12 +36,13 @@ internal readonly struct JsonNodeReader
         }
     }
 
-    /// <summary>A member; a null value where the object lacks it.</summary>
+    /// <summary>A member; a null value where the object lacks it, or where this is no object.</summary>
     public JsonNodeReader this[string name]
     {
         get
         {
-            Value.TryGetProperty(name, out var member);
+            JsonElement member = default;
+            if (Value.ValueKind == JsonValueKind.Object) Value.TryGetProperty(name, out member);
             return new JsonNodeReader(File, Path.Length == 0 ? name : $"{Path}.{name}", member);
         }
     }

@@ -56,8 +56,50 @@ internal sealed class RegexPreTokenizer(Regex pattern, SplitBehavior behavior, b
     /// <exception cref="ArgumentException">The pattern is no regular expression that .NET understands.</exception>
     public static Regex Compile(string pattern) => new(pattern, RegexOptions.CultureInvariant | RegexOptions.Compiled);
 
+    /// <summary>
+    /// What a pattern has in it that means something else here than to Hugging Face's engine (Oniguruma, in its Ruby syntax), or null. Better no
+    /// tokenizer than one with other ids.
+    /// </summary>
+    public static string? Unsupported(string pattern)
+    {
+        bool inClass = false;
+        int opened = 0;
+        for (int i = 0; i < pattern.Length; i++)
+        {
+            char c = pattern[i], next = i + 1 < pattern.Length ? pattern[i + 1] : '\0';
+            if (char.IsSurrogate(c)) return "a character beyond the basic plane";
+            if (c == '\\')
+            {
+                if (next is 'w' or 'W' or 'b' or 'B' or 'h' or 'H' or 'R' or 'X' or 'K' or 'G' or 'Z' or 'z' or 'A' or 'k' or 'g') return $"\\{next}";
+                i++;
+            }
+            else if (inClass)
+            {
+                if (c == ']' && i != opened + 1) inClass = false;
+                else if (c == '[') return "a class within a class";
+                else if (c == '&' && next == '&') return "the intersection && of classes";
+            }
+            else if (c == '[')
+            {
+                // A bracket that comes first in a class is a member of it.
+                (inClass, opened) = (true, next == '^' ? i + 1 : i);
+                if (next == '^') i++;
+            }
+            else if (c is '^' or '$')
+            {
+                return $"the anchor {c}";
+            }
+            else if (next == '+' && c is '+' or '?' or '*')
+            {
+                return $"the possessive quantifier {c}+";
+            }
+        }
+
+        return null;
+    }
+
     /// <inheritdoc/>
-    public override void Split(ReadOnlyMemory<char> piece, List<ReadOnlyMemory<char>> output)
+    public override void Split(ReadOnlyMemory<char> piece, bool isFirst, List<ReadOnlyMemory<char>> output)
     {
         if (piece.IsEmpty) return;
         int[]? starts = null;

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Luffy.Engine.Text;
 
 /// <summary>
@@ -8,17 +6,11 @@ namespace Luffy.Engine.Text;
 /// </summary>
 public sealed class StreamingDecoder(BpeTokenizer tokenizer, bool skipSpecialTokens = false)
 {
-    private readonly Decoder utf8 = Encoding.UTF8.GetDecoder();
+    private readonly TokenDecoding decoding = tokenizer.StartDecoding();
 
     /// <summary>The text that this id completes; often the whole token, sometimes nothing.</summary>
-    public string Append(int id) => skipSpecialTokens && tokenizer.IsSpecial(id) ? "" : Convert(tokenizer.TokenBytes(id), flush: false);
+    public string Append(int id) => skipSpecialTokens && tokenizer.IsSpecial(id) ? "" : decoding.Append(id);
 
     /// <summary>Ends the stream: a code point that never became whole comes out as U+FFFD. The decoder may then be used afresh.</summary>
-    public string Finish() => Convert(default, flush: true);
-
-    private string Convert(ReadOnlySpan<byte> bytes, bool flush)
-    {
-        Span<char> characters = new char[utf8.GetCharCount(bytes, flush)];
-        return characters[..utf8.GetChars(bytes, characters, flush)].ToString();
-    }
+    public string Finish() => decoding.Finish();
 }

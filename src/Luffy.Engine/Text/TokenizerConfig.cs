@@ -12,10 +12,19 @@ public sealed record TokenizerConfig
     /// <summary>The tokens of <c>added_tokens_decoder</c>.</summary>
     public required IReadOnlyList<AddedToken> AddedTokens { get; init; }
 
-    /// <summary>The template, or null where there is none; of several the one named <c>default</c>.</summary>
-    public string? ChatTemplate { get; init; }
+    /// <summary>
+    /// The chat templates by name. One that stands alone is named <c>default</c>; some models have a further one named <c>tool_use</c>,
+    /// for conversations with tools.
+    /// </summary>
+    public required IReadOnlyDictionary<string, string> ChatTemplates { get; init; }
 
-    /// <summary>Reads tokenizer_config.json (and chat_template.jinja, which wins where present) of a model directory.</summary>
+    /// <summary>The template named <c>default</c>, or null where there is none.</summary>
+    public string? ChatTemplate => ChatTemplates.GetValueOrDefault("default");
+
+    /// <summary>
+    /// Reads tokenizer_config.json of a model directory, and the files that newer versions of transformers write templates to:
+    /// chat_template.jinja and additional_chat_templates/NAME.jinja, which win where present.
+    /// </summary>
     /// <exception cref="LuffyException">A file is missing or malformed.</exception>
     public static TokenizerConfig Load(string directory)
     {
@@ -38,13 +47,12 @@ public sealed record TokenizerConfig
             }
         }
 
-        string templateFile = Path.Combine(directory, "chat_template.jinja");
         return new TokenizerConfig
         {
             File = root.File,
             NamedTokens = named,
             AddedTokens = added,
-            ChatTemplate = System.IO.File.Exists(templateFile) ? System.IO.File.ReadAllText(templateFile) : ReadTemplate(root["chat_template"]),
+            ChatTemplates = ReadTemplates(directory, root["chat_template"]),
         };
     }
 
@@ -56,11 +64,26 @@ public sealed record TokenizerConfig
             token["rstrip"].Flag(false), token["single_word"].Flag(false));
     }
 
-    private static string? ReadTemplate(JsonNodeReader template)
+    private static Dictionary<string, string> ReadTemplates(string directory, JsonNodeReader node)
     {
-        if (template.Value.ValueKind != System.Text.Json.JsonValueKind.Array) return template.TextOrNull();
-        foreach (var item in template.Items())
-            if (item["name"].Text() == "default") return item["template"].Text();
-        throw template.Wrong("a template, or a list with one named \"default\"");
+        var templates = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (node.Value.ValueKind == System.Text.Json.JsonValueKind.Array)
+        {
+            foreach (var item in node.Items()) templates[item["name"].Text()] = item["template"].Text();
+        }
+        else if (node.TextOrNull() is { } template)
+        {
+            templates["default"] = template;
+        }
+
+        string file = Path.Combine(directory, "chat_template.jinja"), folder = Path.Combine(directory, "additional_chat_templates");
+        if (System.IO.File.Exists(file)) templates["default"] = System.IO.File.ReadAllText(file);
+        if (Directory.Exists(folder))
+        {
+            foreach (string further in Directory.EnumerateFiles(folder, "*.jinja"))
+                templates[Path.GetFileNameWithoutExtension(further)] = System.IO.File.ReadAllText(further);
+        }
+
+        return templates;
     }
 }

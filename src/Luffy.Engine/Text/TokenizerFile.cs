@@ -1,40 +1,42 @@
 using System.Text.Json;
-using System.Text.RegularExpressions;
 
 namespace Luffy.Engine.Text;
 
-/// <summary>The parts of a byte-level BPE tokenizer.json, built and checked.</summary>
+/// <summary>The parts of a tokenizer.json of byte-pair encoding, built and checked.</summary>
 internal sealed class TokenizerFile
 {
     // Far above any real vocabulary; keeps a mistyped id from allocating gigabytes.
     private const int LargestId = 1 << 24;
 
-    private TokenizerFile(
-        Dictionary<string, int> vocabulary, List<AddedToken> addedTokens, BytePairMerger merger, PreTokenizer preTokenizer, bool normalizes) =>
-        (Vocabulary, AddedTokens, Merger, PreTokenizer, Normalizes) = (vocabulary, addedTokens, merger, preTokenizer, normalizes);
+    /// <summary>Tokens as the file spells them (byte-level ones in the byte alphabet) to ids; without the added ones.</summary>
+    public required Dictionary<string, int> Vocabulary { get; init; }
 
-    /// <summary>Tokens, spelled in the byte alphabet, to ids; without the added ones.</summary>
-    public Dictionary<string, int> Vocabulary { get; }
+    public required List<AddedToken> AddedTokens { get; init; }
 
-    public List<AddedToken> AddedTokens { get; }
+    public required BytePairMerger Merger { get; init; }
 
-    public BytePairMerger Merger { get; }
+    /// <summary>What cuts text into words; null where a whole text is one word.</summary>
+    public required PreTokenizer? PreTokenizer { get; init; }
 
-    public PreTokenizer PreTokenizer { get; }
+    /// <summary>What text goes through before it is cut, or null.</summary>
+    public required TextNormalizer? Normalizer { get; init; }
 
-    /// <summary>Text goes through normalisation form C before it is cut.</summary>
-    public bool Normalizes { get; }
+    /// <summary>The ids put before and after a text where special tokens are asked for.</summary>
+    public required (int[] Before, int[] After) SpecialTokens { get; init; }
+
+    /// <summary>What the file says of decoding; <see cref="TokenizerPipeline.ReadDecoder"/> reads it once all tokens are known.</summary>
+    public required JsonNodeReader Decoder { get; init; }
 
     /// <exception cref="LuffyException">The file is missing, malformed, or describes another kind of tokenizer.</exception>
     public static TokenizerFile Load(string file)
     {
         var root = JsonNodeReader.Open(file);
         var model = root["model"].Expect(JsonValueKind.Object, "an object (the BPE model)");
-        if (model["type"].TextOrNull() is { } type && type != "BPE") throw model["type"].Wrong("\"BPE\" (only byte-level BPE is supported)");
-        if (model["byte_fallback"].Flag(false)) throw model["byte_fallback"].Wrong("false (only byte-level BPE is supported)");
-        if (!model["dropout"].IsNull) throw model["dropout"].Wrong("null: with merge dropout the same text would give other ids each time");
+        if (model["type"].TextOrNull() is { } type && type != "BPE") throw model["type"].Wrong("\"BPE\" (tokenizers of other kinds are not supported)");
+        if (!model["dropout"].IsNull && model["dropout"].Value.ValueKind == JsonValueKind.Number && model["dropout"].Value.GetDouble() != 0)
+            throw model["dropout"].Wrong("null: with merge dropout the same text would give other ids each time");
         foreach (string affix in (string[])["continuing_subword_prefix", "end_of_word_suffix"])
-            if (!string.IsNullOrEmpty(model[affix].TextOrNull())) throw model[affix].Wrong("null or \"\" (only byte-level BPE is supported)");
+            if (!string.IsNullOrEmpty(model[affix].TextOrNull())) throw model[affix].Wrong("null or \"\" (tokenizers whose words have marked parts are not supported)");
 
         var vocabulary = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (token, id) in model["vocab"].Members())
@@ -44,24 +46,40 @@ internal sealed class TokenizerFile
         }
 
         if (vocabulary.Count == 0) throw model["vocab"].Wrong("at least one token");
-        return new TokenizerFile(
-            vocabulary,
-            ReadAddedTokens(root["added_tokens"]),
-            new BytePairMerger(ReadBytes(model, vocabulary), ReadMerges(model["merges"], vocabulary),
-                model["ignore_merges"].Flag(false) ? vocabulary : null),
-            ReadPreTokenizer(root["pre_tokenizer"]),
-            ReadNormalizer(root["normalizer"]));
+        var (preTokenizer, endsInBytes) = TokenizerPipeline.ReadPreTokenizer(root["pre_tokenizer"]);
+        return new TokenizerFile
+        {
+            Vocabulary = vocabulary,
+            AddedTokens = ReadAddedTokens(root["added_tokens"]),
+            Merger = new BytePairMerger(
+                ReadSymbols(model, vocabulary, endsInBytes), ReadMerges(model["merges"], vocabulary), model["ignore_merges"].Flag(false) ? vocabulary : null),
+            PreTokenizer = preTokenizer,
+            Normalizer = TokenizerPipeline.ReadNormalizer(root["normalizer"]),
+            SpecialTokens = TokenizerPipeline.ReadPostProcessor(root["post_processor"]),
+            Decoder = root["decoder"],
+        };
     }
 
-    private static int[] ReadBytes(JsonNodeReader model, Dictionary<string, int> vocabulary)
+    private static WordSymbols ReadSymbols(JsonNodeReader model, Dictionary<string, int> vocabulary, bool endsInBytes)
     {
-        int unknown = -1;
-        if (model["unk_token"].TextOrNull() is { Length: > 0 } token && !vocabulary.TryGetValue(token, out unknown))
-            throw model["unk_token"].Wrong("a token of the vocabulary, or null");
-        int[] ids = new int[256];
-        for (int b = 0; b < 256; b++)
-            ids[b] = vocabulary.GetValueOrDefault(ByteAlphabet.ToLetter((byte)b).ToString(), unknown);
-        return ids;
+        int? unknown = null;
+        if (model["unk_token"].TextOrNull() is { Length: > 0 } token)
+            unknown = vocabulary.TryGetValue(token, out int id) ? id : throw model["unk_token"].Wrong("a token of the vocabulary, or null");
+        if (endsInBytes)
+        {
+            int[] letters = new int[256];
+            for (int b = 0; b < 256; b++) letters[b] = vocabulary.GetValueOrDefault(ByteAlphabet.ToLetter((byte)b).ToString(), unknown ?? -1);
+            return new ByteSymbols(letters);
+        }
+
+        int[]? bytes = null;
+        if (model["byte_fallback"].Flag(false))
+        {
+            bytes = new int[256];
+            for (int b = 0; b < 256; b++) bytes[b] = vocabulary.GetValueOrDefault($"<0x{b:X2}>", -1);
+        }
+
+        return new CharacterSymbols(vocabulary, bytes, unknown, model["fuse_unk"].Flag(false));
     }
 
     private static Dictionary<long, BytePairMerger.Rule> ReadMerges(JsonNodeReader merges, Dictionary<string, int> vocabulary)
@@ -105,66 +123,5 @@ internal sealed class TokenizerFile
         }
 
         return result;
-    }
-
-    private static bool ReadNormalizer(JsonNodeReader normalizer)
-    {
-        if (normalizer.IsNull) return false;
-        return normalizer["type"].Text() switch
-        {
-            "NFC" => true,
-            "Sequence" => normalizer["normalizers"].Items().Select(ReadNormalizer).ToList().Contains(true),
-            _ => throw normalizer["type"].Wrong("\"NFC\", or no normaliser"),
-        };
-    }
-
-    private static PreTokenizer ReadPreTokenizer(JsonNodeReader node)
-    {
-        var stages = new List<PreTokenizer>();
-        bool byteLevel = AddStages(node, stages);
-        if (!byteLevel) throw node.Wrong("a ByteLevel stage (only byte-level BPE is supported)");
-        return stages.Count == 1 ? stages[0] : new SequencePreTokenizer(stages);
-    }
-
-    private static bool AddStages(JsonNodeReader node, List<PreTokenizer> stages)
-    {
-        switch (node.Expect(JsonValueKind.Object, "a pre-tokenizer")["type"].Text())
-        {
-            case "Sequence":
-                bool found = false;
-                foreach (var stage in node["pretokenizers"].Items()) found |= AddStages(stage, stages);
-                return found;
-            case "ByteLevel":
-                var pattern = node["use_regex"].Flag(true)
-                    ? new RegexPreTokenizer(RegexPreTokenizer.Compile(ByteLevelPreTokenizer.Gpt2Pattern), SplitBehavior.Isolated, false) : null;
-                bool prefix = node["add_prefix_space"].Flag(true);
-                // Without a pattern and a prefix the stage passes pieces on as they are.
-                if (pattern is not null || prefix || stages.Count == 0) stages.Add(new ByteLevelPreTokenizer(pattern, prefix));
-                return true;
-            case "Digits":
-                string digits = node["individual_digits"].Flag(false) ? @"\p{N}" : @"\p{N}+";
-                stages.Add(new RegexPreTokenizer(RegexPreTokenizer.Compile(digits), SplitBehavior.Isolated, false));
-                return false;
-            case "Split":
-                if (!Enum.TryParse(node["behavior"].Text(), out SplitBehavior behavior))
-                    throw node["behavior"].Wrong(string.Join(", ", Enum.GetNames<SplitBehavior>()));
-                stages.Add(new RegexPreTokenizer(ReadPattern(node["pattern"]), behavior, node["invert"].Flag(false)));
-                return false;
-            default:
-                throw node["type"].Wrong("Sequence, Split, Digits or ByteLevel");
-        }
-    }
-
-    private static Regex ReadPattern(JsonNodeReader node)
-    {
-        if (node["String"].TextOrNull() is { } literal) return RegexPreTokenizer.Compile(Regex.Escape(literal));
-        try
-        {
-            return RegexPreTokenizer.Compile(node["Regex"].Text());
-        }
-        catch (ArgumentException error)
-        {
-            throw new LuffyException($"{node.File}: {node.Path}: found a pattern that cannot be compiled ({error.Message}), expected a regular expression of the kind that Qwen, Llama 3 and GPT-2 use.", 1, error);
-        }
     }
 }

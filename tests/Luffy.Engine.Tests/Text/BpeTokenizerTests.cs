@@ -4,10 +4,11 @@ using Luffy.Engine.Text.Unicode;
 
 namespace Luffy.Engine.Tests.Text;
 
-/// <summary>Ids against those of Hugging Face tokenizers; tests/oracles/make_tokenizer_golden.mjs made the files.</summary>
+/// <summary>Ids against those of Hugging Face tokenizers; tests/oracles/text/make_tokenizer_golden.mjs made the files.</summary>
 public sealed class BpeTokenizerTests
 {
-    public sealed record Golden(string Text, int[] Ids, string Decoded);
+    /// <summary>A string, its ids, what they decode to, and the ids with special tokens around where there are any; without a string, ids alone.</summary>
+    public sealed record Golden(string? Text, int[] Ids, string Decoded, int[]? Around);
 
     private static IEnumerable<Golden> Read(string file) => File.ReadLines(Fixture.PathOf(file))
         .Select(line => JsonSerializer.Deserialize<Golden>(line, JsonSerializerOptions.Web)!);
@@ -15,6 +16,8 @@ public sealed class BpeTokenizerTests
     [TestCase("tiny-qwen")]
     [TestCase("tiny-llama3")]
     [TestCase("bytes-only")]
+    [TestCase("tiny-llama2")]
+    [TestCase("tiny-mistral")]
     public void Tiny_tokenizers_give_the_ids_of_Hugging_Face(string name) =>
         AssertGolden(BpeTokenizer.Load(Fixture.PathOf(name)), name + ".jsonl", 180);
 
@@ -27,9 +30,12 @@ public sealed class BpeTokenizerTests
         int count = 0;
         foreach (var golden in Read(file))
         {
-            Assert.That(tokenizer.Encode(golden.Text), Is.EqualTo(golden.Ids), JsonSerializer.Serialize(golden.Text));
-            Assert.That(tokenizer.Decode(golden.Ids), Is.EqualTo(golden.Decoded), JsonSerializer.Serialize(golden.Text));
+            string shown = JsonSerializer.Serialize(golden);
+            Assert.That(tokenizer.Decode(golden.Ids), Is.EqualTo(golden.Decoded), shown);
             count++;
+            if (golden.Text is null) continue;
+            Assert.That(tokenizer.Encode(golden.Text), Is.EqualTo(golden.Ids), shown);
+            Assert.That(tokenizer.EncodeWithSpecialTokens(golden.Text), Is.EqualTo(golden.Around ?? golden.Ids), shown);
         }
 
         Assert.That(count, Is.GreaterThanOrEqualTo(atLeast));
@@ -60,7 +66,7 @@ public sealed class BpeTokenizerTests
         Parallel.For(0, texts.Length * 20, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
         {
             var golden = texts[i % texts.Length];
-            if (!tokenizer.Encode(golden.Text).AsSpan().SequenceEqual(golden.Ids)) throw new AssertionException(golden.Text);
+            if (!tokenizer.Encode(golden.Text!).AsSpan().SequenceEqual(golden.Ids)) throw new AssertionException(golden.Text!);
         });
     }
 
@@ -97,7 +103,17 @@ public sealed class BpeTokenizerTests
     [TestCase("""{"model":{"vocab":{"a":-4},"merges":[]}}""", "expected an id from 0")]
     [TestCase("""{"model":{"vocab":{"a":0},"merges":["a b"]}}""", "model.merges[0]: found \"a b\"")]
     [TestCase("""{"model":{"vocab":{"a":0},"merges":["ab"]}}""", "two tokens with a space")]
-    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Metaspace"}}""", "pre_tokenizer.type: found \"Metaspace\"")]
+    [TestCase("""{"model":{"type":"WordPiece"}}""", "model.type: found \"WordPiece\", expected \"BPE\"")]
+    [TestCase("""{"model":{"dropout":0.1,"vocab":{"a":0},"merges":[]}}""", "model.dropout: found 0.1, expected null")]
+    [TestCase("""{"model":{"end_of_word_suffix":"</w>","vocab":{"a":0},"merges":[]}}""", "model.end_of_word_suffix: found \"</w>\"")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"BertPreTokenizer"}}""", "pre_tokenizer.type: found \"BertPreTokenizer\"")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Metaspace"}}""", "pre_tokenizer.replacement: found nothing")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"\\w+"}}}""", "found \\w in the pattern")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"[^(\\s|[.,])]"}}}""", "a class within a class")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"\\p{L}++"}}}""", "the possessive quantifier ++")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"decoder":{"type":"WordPiece"}}""", "decoder.type: found \"WordPiece\"")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"decoder":{"type":"Sequence","decoders":[{"type":"Fuse"},{"type":"ByteFallback"}]}}""", "expected Strip or nothing after Fuse")]
+    [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"post_processor":{"type":"BertProcessing"}}""", "post_processor.type: found \"BertProcessing\"")]
     [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"("}}}""", "cannot be compiled")]
     [TestCase("""{"model":{"vocab":{"a":0},"merges":[]},"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"ByteLevel"}}""", "normalizer.type: found \"NFKC\"")]
     public void A_bad_tokenizer_file_is_reported_with_its_place(string json, string expected)
@@ -142,6 +158,14 @@ public sealed class BpeTokenizerTests
         var tokenizer = BpeTokenizer.Load(folder);
         Assert.That(tokenizer.Encode("ab"), Is.EqualTo((int[])[0, 1]));
         Assert.That(Assert.Throws<LuffyException>(() => tokenizer.Encode("abc"))!.Message, Does.Contain("0x63"));
+
+        File.WriteAllText(Path.Combine(folder, "tokenizer.json"), """{"model":{"vocab":{"a":0,"b":1},"merges":[]}}""");
+        tokenizer = BpeTokenizer.Load(folder);
+        Assert.That(tokenizer.Encode("ab"), Is.EqualTo((int[])[0, 1]));
+        Assert.That(Assert.Throws<LuffyException>(() => tokenizer.Encode("ab😀"))!.Message, Does.Contain("\"😀\"").And.Contain("byte_fallback"));
         Directory.Delete(folder, recursive: true);
     }
+
+    [TestCase(" Hello , world . Isn 't it ? It 's 'm they 're we 've ! do n't ' x", "Hello, world. Isn 't it? It's'm they're we've! don't'x")]
+    public void Spaces_are_cleaned_up_as_transformers_does(string text, string expected) => Assert.That(TokenizationCleanup.Apply(text).TrimStart(), Is.EqualTo(expected));
 }

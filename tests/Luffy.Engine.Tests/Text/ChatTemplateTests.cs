@@ -131,4 +131,47 @@ public sealed class ChatTemplateTests
         var error = Assert.Throws<LuffyException>(() => ChatTemplate.Load(config, "no/such/file"))!;
         Assert.That((error.ExitCode, error.Message), Is.EqualTo((2, "chat_template: found \"no/such/file\", expected inline Jinja (with {{ or {%) or the path of a file with it; there is no such file.")));
     }
+
+    [Test]
+    public void Of_several_templates_the_default_is_taken_and_for_tools_the_one_for_tools()
+    {
+        string folder = Fixture.NewFolder();
+        string config = Path.Combine(folder, "tokenizer_config.json");
+        File.WriteAllText(config, """{"eos_token":"e","chat_template":[{"name":"tool_use","template":"tools"},{"name":"default","template":"plain"},{"name":"rag","template":"rag"}]}""");
+        var tools = new Dictionary<string, object?> { ["tools"] = new[] { "t" } };
+        var template = ChatTemplate.Load(TokenizerConfig.Load(folder));
+        Assert.That((template.Render([]), template.Render([], variables: tools)), Is.EqualTo(("plain", "tools")));
+        Assert.That(ChatTemplate.Load(TokenizerConfig.Load(folder), "rag").Render([], variables: tools), Is.EqualTo("rag"));
+
+        // As transformers writes them since: a file for the default and a folder for the others, which win.
+        File.WriteAllText(Path.Combine(folder, "chat_template.jinja"), "file");
+        Directory.CreateDirectory(Path.Combine(folder, "additional_chat_templates"));
+        File.WriteAllText(Path.Combine(folder, "additional_chat_templates", "tool_use.jinja"), "tool file");
+        template = ChatTemplate.Load(TokenizerConfig.Load(folder));
+        Assert.That((template.Render([]), template.Render([], variables: tools)), Is.EqualTo(("file", "tool file")));
+        Directory.Delete(folder, recursive: true);
+
+        folder = Fixture.NewFolder();
+        File.WriteAllText(Path.Combine(folder, "tokenizer_config.json"), """{"eos_token":"e","chat_template":[{"name":"b","template":""},{"name":"a","template":""}]}""");
+        Assert.That(
+            Assert.Throws<LuffyException>(() => ChatTemplate.Load(TokenizerConfig.Load(folder)))!.Message, Does.Contain("found templates named a, b, expected one named default"));
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [TestCase("{{ strftime_now('%Y-%m-%d|%d %b %Y|%B %A %a %j %y %%') }}", "2024-07-06|06 Jul 2024|July Saturday Sat 188 24 %")]
+    [TestCase("{{ strftime_now is defined }}", "True")]
+    public void A_date_that_is_given_is_told(string template, string expected) =>
+        Assert.That(ChatTemplate.Parse(template, date: new DateOnly(2024, 7, 6)).Render([]), Is.EqualTo(expected));
+
+    [Test]
+    public void A_date_that_is_not_known_how_to_write_is_an_error() =>
+        Assert.That(
+            Assert.Throws<LuffyException>(() => ChatTemplate.Parse("\n{{ strftime_now('%U') }}", date: new DateOnly(2024, 7, 6)).Render([]))!.Message,
+            Does.Contain("line 2: strftime_now does not know %U"));
+
+    [TestCase("{{ 'größe ﬁ ŉ'|upper }}", "GRÖSSE FI ʼN")]
+    [TestCase("{{ 'ΟΔΟΣ ΣΑΣ İ'.lower() }}", "οδος σας i\u0307")]
+    [TestCase("{{ 'ßA ﬁB'.capitalize() }}{{ '𐐨𐐀'|capitalize }}", "Ssa ﬁb𐐀𐐨")]
+    public void Case_changes_as_in_Python(string template, string expected) =>
+        Assert.That(ChatTemplate.Parse(template).Render([]), Is.EqualTo(expected));
 }

@@ -28,7 +28,7 @@ internal static class GgufTokenizer
         metadata.Add("tokenizer.ggml.pre", GgufPreTokenizer.Name(file));
         AddTokens(metadata, tokenizer, file, vocabularySize);
         metadata.Add("tokenizer.ggml.merges", [.. file["model"]["merges"].Items().Select(Merge)]);
-        metadata.Add("tokenizer.ggml.normalizer.nfc", !file["normalizer"].IsNull);
+        metadata.Add("tokenizer.ggml.normalizer.nfc", IsFormC(file["normalizer"]));
 
         JsonNodeReader settings = JsonNodeReader.Open(tokenizer.Config.File);
         int? begin = tokenizer.BeginOfTextId ?? ConfiguredId(directory, "bos_token_id", vocabularySize);
@@ -58,6 +58,17 @@ internal static class GgufTokenizer
 
         metadata.Add("tokenizer.ggml.tokens", tokens);
         metadata.Add("tokenizer.ggml.token_type", types);
+    }
+
+    private static bool IsFormC(JsonNodeReader normalizer)
+    {
+        if (normalizer.IsNull) return false;
+        return normalizer["type"].Text() switch
+        {
+            "NFC" => true,
+            "Sequence" => normalizer["normalizers"].Items().Select(IsFormC).ToList().Contains(true),
+            _ => throw normalizer.Wrong("NFC, or no normaliser, which is all that llama.cpp has; with --no-vocab the weights alone are written"),
+        };
     }
 
     private static string Merge(JsonNodeReader merge) =>

@@ -77,6 +77,8 @@ internal sealed record Call(JinjaExpression Target, ArgumentList Arguments) : Ji
         {
             JinjaFunction function => function.Call(Arguments.Evaluate(function.Name, scope)),
             JinjaMacro macro => macro.Call(Arguments.Evaluate(macro.Name, scope), scope),
+            Undefined { What: "'strftime_now'" } => throw new JinjaError(
+                "'strftime_now' is undefined, because ids must not depend on the day; give a date, or write one into the template"),
             Undefined missing => throw new JinjaError($"{missing.What} is undefined and cannot be called"),
             _ => throw new JinjaError($"{JinjaValue.Kind(target)} cannot be called"),
         };

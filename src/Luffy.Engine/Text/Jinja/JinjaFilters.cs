@@ -20,7 +20,7 @@ internal static class JinjaFilters
     private static readonly Dictionary<string, Func<object?, JinjaArguments, object?>> All = new()
     {
         ["abs"] = (x, _) => x is double d ? Math.Abs(d) : x is long n ? (object)Math.Abs(n) : throw new JinjaError($"{JinjaValue.Kind(x)} has no absolute value"),
-        ["capitalize"] = (x, a) => { a.Expect(); return JinjaMethods.Capitalize(JinjaValue.Text(x)); },
+        ["capitalize"] = (x, a) => { a.Expect(); return JinjaCase.Capitalize(JinjaValue.Text(x)); },
         ["count"] = (x, a) => { a.Expect(); return Length(x); },
         ["length"] = (x, a) => { a.Expect(); return Length(x); },
         ["default"] = Default,
@@ -36,8 +36,8 @@ internal static class JinjaFilters
         ["items"] = (x, a) => { a.Expect(); return x is Undefined ? new List<object?>() : (x as JinjaDictionary ?? throw new JinjaError($"{JinjaValue.Kind(x)} has no items")).Pairs(); },
         ["join"] = (x, a) => string.Join(a.Expect("d", "attribute").Text(0, "d", ""), JinjaValue.Items(x).Select(i => JinjaValue.Text(Pick(i, a.Value(1, "attribute"))))),
         ["list"] = (x, a) => { a.Expect(); return JinjaValue.Items(x).ToList(); },
-        ["lower"] = (x, a) => { a.Expect(); return JinjaValue.Text(x).ToLowerInvariant(); },
-        ["upper"] = (x, a) => { a.Expect(); return JinjaValue.Text(x).ToUpperInvariant(); },
+        ["lower"] = (x, a) => { a.Expect(); return JinjaCase.Lower(JinjaValue.Text(x)); },
+        ["upper"] = (x, a) => { a.Expect(); return JinjaCase.Upper(JinjaValue.Text(x)); },
         ["map"] = Map,
         ["max"] = (x, a) => Extreme(x, a, 1),
         ["min"] = (x, a) => Extreme(x, a, -1),
@@ -191,7 +191,7 @@ internal static class JinjaFilters
         (x, y) = (Fold(Pick(x, attribute)), Fold(Pick(y, attribute)));
         return reverse ? JinjaValue.Compare(y, x) : JinjaValue.Compare(x, y);
 
-        object? Fold(object? item) => !caseSensitive && item is string text ? text.ToLowerInvariant() : item;
+        object? Fold(object? item) => !caseSensitive && item is string text ? JinjaCase.Lower(text) : item;
     });
 
     private static object Unique(object? value, JinjaArguments arguments)

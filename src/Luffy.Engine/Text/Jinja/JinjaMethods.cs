@@ -39,10 +39,10 @@ internal static class JinjaMethods
         ["strip"] = (s, a) => Strip(s, a.Expect("chars").TextOrNone(0, "chars"), left: true, right: true),
         ["lstrip"] = (s, a) => Strip(s, a.Expect("chars").TextOrNone(0, "chars"), left: true, right: false),
         ["rstrip"] = (s, a) => Strip(s, a.Expect("chars").TextOrNone(0, "chars"), left: false, right: true),
-        ["upper"] = (s, a) => { a.Expect(); return s.ToUpperInvariant(); },
-        ["lower"] = (s, a) => { a.Expect(); return s.ToLowerInvariant(); },
+        ["upper"] = (s, a) => { a.Expect(); return JinjaCase.Upper(s); },
+        ["lower"] = (s, a) => { a.Expect(); return JinjaCase.Lower(s); },
         ["title"] = (s, a) => { a.Expect(); return Title(s); },
-        ["capitalize"] = (s, a) => { a.Expect(); return Capitalize(s); },
+        ["capitalize"] = (s, a) => { a.Expect(); return JinjaCase.Capitalize(s); },
         ["swapcase"] = (s, a) => { a.Expect(); return string.Concat(s.Select(c => char.IsUpper(c) ? char.ToLowerInvariant(c) : char.ToUpperInvariant(c))); },
         ["startswith"] = (s, a) => Affixes(a.Expect("prefix").Required(0, "prefix")).Any(p => s.StartsWith(p, StringComparison.Ordinal)),
         ["endswith"] = (s, a) => Affixes(a.Expect("suffix").Required(0, "suffix")).Any(p => s.EndsWith(p, StringComparison.Ordinal)),
@@ -80,8 +80,6 @@ internal static class JinjaMethods
 
         bool Goes(char c) => characters is null ? char.IsWhiteSpace(c) : characters.Contains(c, StringComparison.Ordinal);
     }
-
-    public static string Capitalize(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
 
     public static string Title(string text)
     {

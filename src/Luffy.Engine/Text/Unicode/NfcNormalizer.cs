@@ -4,7 +4,7 @@ using System.Text;
 namespace Luffy.Engine.Text.Unicode;
 
 /// <summary>
-/// Unicode normalisation form C (UAX #15). <see cref="string.Normalize()"/> cannot serve: with InvariantGlobalization, which the
+/// Unicode normalisation forms C and D (UAX #15). <see cref="string.Normalize()"/> cannot serve: with InvariantGlobalization, which the
 /// standalone binary uses, it leaves text beyond ASCII as it is, and ids would then depend on how the binary was built.
 /// </summary>
 public static class NfcNormalizer
@@ -24,13 +24,30 @@ public static class NfcNormalizer
         // Nothing below U+0300 decomposes into, combines with or reorders around anything below U+0300.
         if (text.AsSpan().IndexOfAnyExceptInRange('\0', '\u02FF') < 0) return text;
 
+        var points = Decomposed(text);
+        Compose(points, Loaded.Value);
+        return Text(points);
+    }
+
+    /// <summary>The text in form D; the same instance where it is ASCII.</summary>
+    public static string Decompose(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Ascii.IsValid(text) ? text : Text(Decomposed(text));
+    }
+
+    private static List<int> Decomposed(string text)
+    {
         var tables = Loaded.Value;
         var points = new List<int>(text.Length + 8);
         foreach (var rune in text.EnumerateRunes()) Decompose(rune.Value, points, tables);
         Reorder(points, tables);
-        Compose(points, tables);
+        return points;
+    }
 
-        var result = new StringBuilder(text.Length);
+    private static string Text(List<int> points)
+    {
+        var result = new StringBuilder(points.Count);
         Span<char> pair = stackalloc char[2];
         foreach (int point in points) result.Append(pair[..new Rune(point).EncodeToUtf16(pair)]);
         return result.ToString();

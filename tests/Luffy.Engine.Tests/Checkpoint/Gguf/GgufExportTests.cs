@@ -198,7 +198,7 @@ public sealed class GgufExportTests
     {
         string model = Model("tiny-llama3", "llama", 400);
         Edit(model, "tokenizer.json", json => json["post_processor"] = JsonNode.Parse(
-            """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|begin_of_text|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}]}]}"""));
+            """{"type":"Sequence","processors":[{"type":"ByteLevel"},{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<|begin_of_text|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"special_tokens":{"<|begin_of_text|>":{"id":"<|begin_of_text|>","ids":[377],"tokens":["<|begin_of_text|>"]}}}]}"""));
         Edit(model, "tokenizer_config.json", json => (json["bos_token"], json["pad_token"], json["chat_template"]) = ("<|begin_of_text|>", "<|eot_id|>", "{{ messages }}"));
         GgufReader file = Export(model, GgufTensorType.F32);
         Assert.That(file.Metadata["tokenizer.ggml.pre"], Is.EqualTo("llama-bpe"));
@@ -206,6 +206,16 @@ public sealed class GgufExportTests
         Assert.That(file.Metadata["tokenizer.ggml.padding_token_id"], Is.EqualTo(378u));
         Assert.That(file.Metadata["tokenizer.ggml.add_bos_token"], Is.True);
         Assert.That(file.Metadata["tokenizer.chat_template"], Is.EqualTo("{{ messages }}"));
+    }
+
+    [TestCase("tiny-llama2", "pre_tokenizer", null)]
+    [TestCase("tiny-mistral", "pre_tokenizer", null)]
+    [TestCase("tiny-llama3", "normalizer", """{"type":"Lowercase"}""")]
+    public void A_tokenizer_that_llama_cpp_lacks_is_refused(string tokenizer, string part, string? json)
+    {
+        string model = Model(tokenizer, "llama", 600);
+        if (json is not null) Edit(model, "tokenizer.json", file => file[part] = JsonNode.Parse(json));
+        Assert.That(Assert.Throws<LuffyException>(() => Export(model, GgufTensorType.F32))!.Message, Does.Contain($"tokenizer.json: {part}"));
     }
 
     // JSON of the pre-tokenizer's stages, ignore_merges, and llama.cpp's name; none where it has none.

@@ -1,9 +1,10 @@
 // Makes the golden tokenizer fixtures of Luffy.Engine.Tests:
 //
-//   npm install @huggingface/transformers @anush008/tokenizers
+//   npm ci --ignore-scripts
 //   node make_tokenizer_golden.mjs OUTPUT [QWEN_TOKENIZER_DIRECTORY]
 //
-// Three tiny byte-level tokenizers (a Qwen2-like, a Llama-3-like with a few odd added tokens, and one without merges), each with strings and
+// Three tiny byte-level tokenizers (a Qwen2-like, a Llama-3-like with a few odd added tokens, and one without merges) and two over characters with
+// bytes to fall back on (a Llama-2-like by normalisers, a Mistral-like by a Metaspace pre-tokenizer), each with strings and
 // their ids; and, where the real Qwen2.5 tokenizer is given, ids for it. Ids come from Hugging Face tokenizers (the Rust library,
 // through its Node binding) and are compared with transformers.js; a disagreement is printed, and the Rust library's ids are kept.
 import fs from 'node:fs';
@@ -40,6 +41,37 @@ function train(count) {
   return merges;
 }
 
+/** A tokenizer over characters: merges of the corpus with ▁ for spaces, and a token for each byte. */
+function makeCharacterTokenizer(name, count, parts) {
+  const merges = [];
+  const words = corpus.replace(/\n/g, ' ').split(' ').map(w => [...('▁' + w)]);
+  while (merges.length < count) {
+    const counts = new Map();
+    for (const w of words) for (let i = 0; i + 1 < w.length; i++) counts.set(`${w[i]} ${w[i + 1]}`, (counts.get(`${w[i]} ${w[i + 1]}`) ?? 0) + 1);
+    const [best] = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))[0];
+    merges.push(best);
+    const [l, r] = best.split(' ');
+    for (const w of words) for (let i = 0; i + 1 < w.length; i++) if (w[i] === l && w[i + 1] === r) w.splice(i, 2, l + r);
+  }
+  const vocab = { '<unk>': 0, '<s>': 1, '</s>': 2 };
+  for (let b = 0; b < 256; b++) vocab[`<0x${b.toString(16).toUpperCase().padStart(2, '0')}>`] = 3 + b;
+  for (const piece of ['▁', ...new Set(corpus.replace(/\s/g, '')), ...'éÅΩ中文Ġ', ...merges.map(m => m.replace(' ', ''))]) vocab[piece] ??= Object.keys(vocab).length;
+  const base = Object.keys(vocab).length;
+  const flags = { single_word: false, lstrip: false, rstrip: false, normalized: false, special: false };
+  const added = [['<unk>', 0], ['<s>', 1], ['</s>', 2]].map(([content, id]) => ({ ...flags, id, content, special: true }));
+  added.push({ ...flags, id: base, content: '<norm>', normalized: true }, { ...flags, id: base + 1, content: '[INST]', special: true, rstrip: true });
+  const special = id => ({ SpecialToken: { id, type_id: 0 } });
+  return save(name, {
+    version: '1.0', truncation: null, padding: null, added_tokens: added, normalizer: null, pre_tokenizer: null,
+    post_processor: { type: 'TemplateProcessing', single: [special('<s>'), { Sequence: { id: 'A', type_id: 0 } }], pair: [],
+      special_tokens: { '<s>': { id: '<s>', ids: [1], tokens: ['<s>'] } } },
+    model: { type: 'BPE', dropout: null, unk_token: '<unk>', continuing_subword_prefix: null, end_of_word_suffix: null, fuse_unk: true, byte_fallback: true, vocab, merges },
+    ...parts,
+  }, '</s>');
+}
+
+const replaceMark = { type: 'Replace', pattern: { String: '▁' }, content: ' ' }, strip = { type: 'Strip', content: ' ', start: 1, stop: 0 };
+
 function makeTokenizer(name, { merges, pattern, normalizer, ignoreMerges, pairs, tokens, eos, extraWords = [] }) {
   const vocab = {};
   for (const letter of letters) vocab[letter] = Object.keys(vocab).length;
@@ -55,6 +87,10 @@ function makeTokenizer(name, { merges, pattern, normalizer, ignoreMerges, pairs,
     model: { type: 'BPE', dropout: null, unk_token: null, continuing_subword_prefix: '', end_of_word_suffix: '', fuse_unk: false, byte_fallback: false,
       ignore_merges: ignoreMerges, vocab, merges: pairs ? merges.map(m => m.split(' ')) : merges },
   };
+  return save(name, file, eos);
+}
+
+function save(name, file, eos) {
   const directory = path.join(output, name);
   fs.mkdirSync(directory, { recursive: true });
   fs.writeFileSync(path.join(directory, 'tokenizer.json'), JSON.stringify(file, null, 1) + '\n');
@@ -85,17 +121,21 @@ function strings(tokens) {
   return fixed;
 }
 
-async function golden(directory, file, tokens) {
+async function golden(directory, file, tokens, broken = 0) {
   const rust = native.Tokenizer.fromFile(path.join(directory, 'tokenizer.json'));
   env.localModelPath = path.dirname(path.resolve(directory)) + path.sep;
   const script = await AutoTokenizer.from_pretrained(path.basename(directory));
   const lines = [];
   let different = 0;
+  // Bytes that are no text, and halves of characters, which no text encodes to.
+  for (const ids of broken ? Array.from({ length: 60 }, () => Array.from({ length: 1 + random(9) }, () => random(broken))) : [])
+    lines.push(JSON.stringify({ ids, decoded: await rust.decode(ids, false) }));
   for (const text of strings(tokens)) {
     const ids = [...(await rust.encode(text, null, { addSpecialTokens: false })).getIds()];
     const other = script.encode(text, { add_special_tokens: false });
     if (String(ids) !== String(other) && different++ < 5) console.log(`${file}: transformers.js differs on ${JSON.stringify(text)}: ${other} for ${ids}`);
-    lines.push(JSON.stringify({ text, ids, decoded: await rust.decode(ids, false) }));
+    const around = (await rust.encode(text, null, { addSpecialTokens: true })).getIds();
+    lines.push(JSON.stringify({ text, ids, decoded: await rust.decode(ids, false), ...(around.length > ids.length ? { around } : {}) }));
   }
   fs.writeFileSync(path.join(output, file), lines.join('\n') + '\n');
   console.log(`${file}: ${lines.length} strings, transformers.js differs on ${different}`);
@@ -118,4 +158,13 @@ await golden(makeTokenizer('tiny-llama3', {
 await golden(makeTokenizer('bytes-only', {
   merges: [], pattern: qwenPattern, normalizer: null, ignoreMerges: false, pairs: false, eos: '<|endoftext|>', tokens: chat.map(content => ({ content })),
 }), 'bytes-only.jsonl', chat);
+const marks = ['<s>', '</s>', '<unk>', '<norm>', '[INST]', '▁', '<0x41>'];
+await golden(makeCharacterTokenizer('tiny-llama2', 60, {
+  normalizer: { type: 'Sequence', normalizers: [{ type: 'Prepend', prepend: '▁' }, { type: 'Replace', pattern: { String: ' ' }, content: '▁' }] },
+  decoder: { type: 'Sequence', decoders: [replaceMark, { type: 'ByteFallback' }, { type: 'Fuse' }, strip] },
+}), 'tiny-llama2.jsonl', marks, 300);
+await golden(makeCharacterTokenizer('tiny-mistral', 60, {
+  pre_tokenizer: { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true },
+  decoder: { type: 'Sequence', decoders: [{ type: 'ByteFallback' }, { type: 'Metaspace', replacement: '▁', prepend_scheme: 'first', split: true }] },
+}), 'tiny-mistral.jsonl', marks, 300);
 if (qwen) await golden(qwen, 'qwen2.5.jsonl', think);
