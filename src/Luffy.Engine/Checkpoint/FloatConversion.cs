@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Luffy.Kernels;
 
 namespace Luffy.Engine.Checkpoint;
 
@@ -45,6 +46,41 @@ internal static class FloatConversion
         }
     }
 
+    /// <summary>Whether no element of stored BF16 is NaN or infinity: those have all bits of the exponent.</summary>
+    public static bool AllFiniteBf16(ReadOnlySpan<ushort> source)
+    {
+        const ushort Exponent = 0x7f80;
+        var mask = new Vector<ushort>(Exponent);
+        int i = 0;
+        for (; i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+            if (Vector.EqualsAny(new Vector<ushort>(source[i..]) & mask, mask)) return false;
+        for (; i < source.Length; i++)
+            if ((source[i] & Exponent) == Exponent) return false;
+        return true;
+    }
+
+    /// <summary>BF16 bits as f32, exactly.</summary>
+    public static void WidenBf16(ReadOnlySpan<ushort> source, Span<float> destination) =>
+        WidenBf16(source, MemoryMarshal.Cast<float, uint>(destination));
+
+    /// <summary>f32 as BF16 bits, rounded to nearest, ties to even.</summary>
+    public static void NarrowBf16(ReadOnlySpan<float> source, Span<ushort> destination)
+    {
+        // Adding 0x7fff plus the lowest kept bit rounds to nearest even, but would carry a NaN's payload into infinity or −0.
+        var half = new Vector<uint>(0x7fff);
+        var quiet = new Vector<uint>(0x40);
+        int i = 0;
+        for (; i <= source.Length - Vector<ushort>.Count; i += Vector<ushort>.Count)
+            Vector.Narrow(Round(new Vector<float>(source[i..])), Round(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(destination[i..]);
+        for (; i < source.Length; i++) destination[i] = BFloat16.FromSingle(source[i]);
+
+        Vector<uint> Round(Vector<float> values)
+        {
+            Vector<uint> bits = Vector.AsVectorUInt32(values), upper = bits >>> 16;
+            return Vector.ConditionalSelect(Vector.AsVectorUInt32(Vector.IsNaN(values)), upper | quiet, (bits + half + (upper & Vector<uint>.One)) >>> 16);
+        }
+    }
+
     private static void WidenBf16(ReadOnlySpan<ushort> source, Span<uint> destination)
     {
         int i = 0;
@@ -55,17 +91,5 @@ internal static class FloatConversion
             (high << 16).CopyTo(destination[(i + Vector<uint>.Count)..]);
         }
         for (; i < source.Length; i++) destination[i] = (uint)source[i] << 16;
-    }
-
-    private static void NarrowBf16(ReadOnlySpan<float> source, Span<ushort> destination)
-    {
-        for (int i = 0; i < source.Length; i++)
-        {
-            uint bits = BitConverter.SingleToUInt32Bits(source[i]);
-            // Adding 0x7fff plus the lowest kept bit rounds to nearest even, but would carry a NaN's payload into infinity or −0.
-            destination[i] = float.IsNaN(source[i])
-                ? (ushort)((bits >> 16) | 0x40)
-                : (ushort)((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-        }
     }
 }

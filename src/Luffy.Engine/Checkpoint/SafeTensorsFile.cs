@@ -89,6 +89,17 @@ public sealed class SafeTensorsFile : IDisposable
         ReadFloats(tensor, start, destination);
     }
 
+    /// <summary>Reads a part of a BF16 tensor of the shape <paramref name="shape"/> as its bits, from element <paramref name="start"/> on.</summary>
+    /// <exception cref="LuffyException">Missing, of another shape, or unreadable.</exception>
+    internal void ReadBf16(string name, ReadOnlySpan<long> shape, long start, Span<ushort> destination)
+    {
+        SafeTensor tensor = Get(name);
+        CheckShape(tensor, shape);
+        if (tensor.DType != SafeTensorsDType.BF16) throw new ArgumentException($"tensor \"{name}\" is {tensor.DType.HeaderName()}", nameof(name));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(start + destination.Length, tensor.ElementCount);
+        ReadExactly(Path, _handle, MemoryMarshal.AsBytes(destination), tensor.FileOffset + (start * sizeof(ushort)));
+    }
+
     private void ReadFloats(SafeTensor tensor, long start, Span<float> destination)
     {
         string name = tensor.Name;

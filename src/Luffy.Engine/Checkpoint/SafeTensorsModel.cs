@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics.Tensors;
 using System.Text.Json;
 
 namespace Luffy.Engine.Checkpoint;
@@ -84,11 +85,25 @@ public sealed class SafeTensorsModel : IDisposable
     {
         SafeTensorsFile file = FileOf(name);
         file.ReadFloats(name, shape, start, destination);
-        for (int i = 0; i < destination.Length; i++)
-        {
-            if (!float.IsFinite(destination[i]))
-                throw new LuffyException($"{file.Path}: tensor \"{name}\" holds {destination[i]} at element {start + i}, expected finite weights; the checkpoint is damaged or diverged.");
-        }
+        if (!TensorPrimitives.IsFiniteAll<float>(destination)) throw NotFinite(file, name, start, destination);
+    }
+
+    /// <summary>The same for a part of a BF16 tensor, as its bits.</summary>
+    internal void ReadFiniteBf16(string name, ReadOnlySpan<long> shape, long start, Span<ushort> destination)
+    {
+        SafeTensorsFile file = FileOf(name);
+        file.ReadBf16(name, shape, start, destination);
+        if (FloatConversion.AllFiniteBf16(destination)) return;
+        var values = new float[destination.Length];
+        FloatConversion.WidenBf16(destination, values);
+        throw NotFinite(file, name, start, values);
+    }
+
+    private static LuffyException NotFinite(SafeTensorsFile file, string name, long start, ReadOnlySpan<float> values)
+    {
+        int i = 0;
+        while (float.IsFinite(values[i])) i++;
+        return new($"{file.Path}: tensor \"{name}\" holds {values[i]} at element {start + i}, expected finite weights; the checkpoint is damaged or diverged.");
     }
 
     /// <summary>Reads a whole tensor's stored bytes (little-endian).</summary>

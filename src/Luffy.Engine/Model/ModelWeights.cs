@@ -16,8 +16,26 @@ public static class ModelWeights
         using SafeTensorsModel model = SafeTensorsModel.Open(directory);
         RefuseUnknownTensors(parameters.Layout, model, directory);
         foreach (Parameter p in parameters.Layout.Base)
+        {
             foreach (CheckpointTensor tensor in p.Tensors)
-                Write(parameters, ParameterKind.Weight, p, tensor, (start, values) => model.ReadFiniteFloats(tensor.Name, p.ShapeOf(tensor), start, values));
+            {
+                if (parameters.DType == DType.Bf16 && model.TryGet(tensor.Name, out SafeTensor? stored) && stored.DType == SafeTensorsDType.BF16) LoadBf16(parameters, p, tensor, model);
+                else Write(parameters, ParameterKind.Weight, p, tensor, (start, values) => model.ReadFiniteFloats(tensor.Name, p.ShapeOf(tensor), start, values));
+            }
+        }
+    }
+
+    private static void LoadBf16(ParameterSet parameters, Parameter p, in CheckpointTensor tensor, SafeTensorsModel model)
+    {
+        int row = ParameterSet.RowLength(p), portion = ParameterSet.Portion(p);
+        long[] shape = p.ShapeOf(tensor);
+        var bits = new ushort[Math.Min(portion, tensor.Rows) * row];
+        for (long first = 0; first < tensor.Rows; first += portion)
+        {
+            Span<ushort> some = bits.AsSpan(0, (int)Math.Min(portion, tensor.Rows - first) * row);
+            model.ReadFiniteBf16(tensor.Name, shape, first * row, some);
+            parameters.WriteBf16(p, tensor.RowStart + first, some);
+        }
     }
 
     /// <summary>

@@ -1,5 +1,7 @@
 using System.Runtime.InteropServices;
+using Luffy.Engine.Checkpoint;
 using Luffy.Kernels;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Luffy.Engine.Model;
 
@@ -74,6 +76,25 @@ public sealed partial class ParameterSet
         WriteMoments(range, signed);
     }
 
+    /// <summary>
+    /// Writes whole rows of weights from <paramref name="firstRow"/> on, at most a <see cref="Portion"/>, from BF16 bits: what such a checkpoint
+    /// holds needs no rounding, and where there are master weights nothing remains of it.
+    /// </summary>
+    internal void WriteBf16(Parameter p, long firstRow, ReadOnlySpan<ushort> bits)
+    {
+        if (DType != DType.Bf16) throw new InvalidOperationException("these weights are stored in f32");
+        Tensor rows = StoredRows(p, firstRow, bits.Length);
+        _backend.Upload(rows, bits);
+        if (_packed.Contains(p)) _backend.Linear.PackRows(Matrix(p), rows, firstRow);
+        if (_remainders is null || !p.IsTrained) return;
+        _backend.Zero(RemainderRange(p, firstRow, bits.Length));
+        Span<float> second = Take(ref _signed, bits.Length);
+        Tensor moments = Range(ParameterKind.SecondMoment, p, firstRow, bits.Length);
+        ReadFloats(moments, second);
+        TensorPrimitives.Abs(second, second);
+        WriteMoments(moments, second);
+    }
+
     private static long StagingBytes(ParameterLayout layout, DType dtype) =>
         layout.Matrices.Max(p => (long)Portion(p) * p.Columns) * dtype.Size();
 
@@ -91,7 +112,7 @@ public sealed partial class ParameterSet
         _backend.Download(rows, bits);
         if (_remainders is null || !p.IsTrained)
         {
-            for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
+            FloatConversion.WidenBf16(bits, values);
             return;
         }
 
@@ -111,7 +132,7 @@ public sealed partial class ParameterSet
         else
         {
             Span<ushort> bits = Take(ref _bits, values.Length);
-            for (int i = 0; i < bits.Length; i++) bits[i] = BFloat16.FromSingle(values[i]);
+            FloatConversion.NarrowBf16(values, bits);
             _backend.Upload<ushort>(rows, bits);
         }
 
@@ -147,7 +168,7 @@ public sealed partial class ParameterSet
 
         Span<ushort> bits = Take(ref _narrow, values.Length);
         _backend.Download(source, bits);
-        for (int i = 0; i < bits.Length; i++) values[i] = BFloat16.ToSingle(bits[i]);
+        FloatConversion.WidenBf16(bits, values);
     }
 
     private void WriteMoments(in Tensor range, ReadOnlySpan<float> values)
@@ -159,7 +180,7 @@ public sealed partial class ParameterSet
         }
 
         Span<ushort> bits = Take(ref _narrow, values.Length);
-        for (int i = 0; i < bits.Length; i++) bits[i] = BFloat16.FromSingle(values[i]);
+        FloatConversion.NarrowBf16(values, bits);
         _backend.Upload<ushort>(range, bits);
     }
 

@@ -1,9 +1,7 @@
 using System.Text.Json;
-using Luffy.Engine.Checkpoint;
-using Luffy.Engine.Evaluation;
 using Luffy.Engine.Configuration;
+using Luffy.Engine.Evaluation;
 using Luffy.Engine.Model;
-using Luffy.Kernels;
 
 namespace Luffy.Engine.Tests.Rl;
 
