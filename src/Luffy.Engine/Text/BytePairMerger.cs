@@ -14,9 +14,13 @@ internal sealed class BytePairMerger
     private readonly WordSymbols symbols;
     private readonly Dictionary<long, Rule> rules;
     private readonly Dictionary<string, int>? wholeWords;
+    private readonly bool cutsAtMarks;
     private readonly ConcurrentDictionary<string, int[]> cache = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> cacheBySpan;
     private int cached;
+
+    /// <summary>What stands for a space in vocabularies over characters.</summary>
+    public const char Mark = '▁';
 
     /// <summary>What a pair merges to, and how early.</summary>
     public readonly record struct Rule(int Rank, int Id);
@@ -24,9 +28,11 @@ internal sealed class BytePairMerger
     /// <param name="symbols">What a word's merging starts from.</param>
     /// <param name="rules">Merge rules by <see cref="Key"/>.</param>
     /// <param name="wholeWords">The vocabulary, where <c>ignore_merges</c> takes a whole word first; else null.</param>
-    public BytePairMerger(WordSymbols symbols, Dictionary<long, Rule> rules, Dictionary<string, int>? wholeWords)
+    /// <param name="cutsAtMarks">Whether no rule joins anything with a <see cref="Mark"/> after it, so that a word may be cut before each run of them
+    /// without another outcome: whole texts of Llama 2, which has no pre-tokenizer, become words that can be remembered.</param>
+    public BytePairMerger(WordSymbols symbols, Dictionary<long, Rule> rules, Dictionary<string, int>? wholeWords, bool cutsAtMarks)
     {
-        (this.symbols, this.rules, this.wholeWords) = (symbols, rules, wholeWords);
+        (this.symbols, this.rules, this.wholeWords, this.cutsAtMarks) = (symbols, rules, wholeWords, cutsAtMarks);
         cacheBySpan = cache.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
@@ -36,6 +42,20 @@ internal sealed class BytePairMerger
     /// <summary>Appends the ids of one pre-token.</summary>
     /// <exception cref="LuffyException">The vocabulary has no token for one of its bytes or characters.</exception>
     public void Encode(ReadOnlySpan<char> word, List<int> output)
+    {
+        while (cutsAtMarks)
+        {
+            int leading = word.IndexOfAnyExcept(Mark);
+            int next = leading < 0 ? -1 : word[leading..].IndexOf(Mark);
+            if (next < 0) break;
+            EncodeWhole(word[..(leading + next)], output);
+            word = word[(leading + next)..];
+        }
+
+        EncodeWhole(word, output);
+    }
+
+    private void EncodeWhole(ReadOnlySpan<char> word, List<int> output)
     {
         if (cacheBySpan.TryGetValue(word, out int[]? known))
         {

@@ -46,13 +46,16 @@ internal sealed class TokenizerFile
         }
 
         if (vocabulary.Count == 0) throw model["vocab"].Wrong("at least one token");
+        var merges = ReadMerges(model["merges"], vocabulary, out bool joinsBeforeMark);
+        bool wholeWords = model["ignore_merges"].Flag(false);
         var (preTokenizer, endsInBytes) = TokenizerPipeline.ReadPreTokenizer(root["pre_tokenizer"]);
         return new TokenizerFile
         {
             Vocabulary = vocabulary,
             AddedTokens = ReadAddedTokens(root["added_tokens"]),
             Merger = new BytePairMerger(
-                ReadSymbols(model, vocabulary, endsInBytes), ReadMerges(model["merges"], vocabulary), model["ignore_merges"].Flag(false) ? vocabulary : null),
+                ReadSymbols(model, vocabulary, endsInBytes), merges, wholeWords ? vocabulary : null,
+                cutsAtMarks: !endsInBytes && !wholeWords && !joinsBeforeMark && vocabulary.ContainsKey(BytePairMerger.Mark.ToString())),
             PreTokenizer = preTokenizer,
             Normalizer = TokenizerPipeline.ReadNormalizer(root["normalizer"]),
             SpecialTokens = TokenizerPipeline.ReadPostProcessor(root["post_processor"]),
@@ -82,8 +85,9 @@ internal sealed class TokenizerFile
         return new CharacterSymbols(vocabulary, bytes, unknown, model["fuse_unk"].Flag(false));
     }
 
-    private static Dictionary<long, BytePairMerger.Rule> ReadMerges(JsonNodeReader merges, Dictionary<string, int> vocabulary)
+    private static Dictionary<long, BytePairMerger.Rule> ReadMerges(JsonNodeReader merges, Dictionary<string, int> vocabulary, out bool joinsBeforeMark)
     {
+        joinsBeforeMark = false;
         var rules = new Dictionary<long, BytePairMerger.Rule>();
         int rank = 0;
         foreach (var merge in merges.Items())
@@ -105,6 +109,7 @@ internal sealed class TokenizerFile
             if (!vocabulary.TryGetValue(left, out int leftId) || !vocabulary.TryGetValue(right, out int rightId)
                 || !vocabulary.TryGetValue(left + right, out int merged))
                 throw merge.Wrong("two tokens of the vocabulary whose joining is in it too");
+            joinsBeforeMark |= right.StartsWith(BytePairMerger.Mark) && !left.EndsWith(BytePairMerger.Mark);
             rules[BytePairMerger.Key(leftId, rightId)] = new BytePairMerger.Rule(rank++, merged);
         }
 

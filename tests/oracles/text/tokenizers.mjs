@@ -1,9 +1,10 @@
 // Compares luffy's tokenizers with Hugging Face's: ids of a large corpus, and what ids decode to.
 //
-//   node tokenizers.mjs --luffy FILE --work FOLDER [--quick] [--shared FOLDER] [--only NAME,…]
+//   node tokenizers.mjs --luffy FILE --work FOLDER [--quick] [--shared FOLDER] [--only NAME,…] [--judge-only]
 //
 // The judge is Hugging Face tokenizers (the Rust library that transformers in Python uses, by its Node binding). transformers.js is run beside it (its
 // tokenizer library alone with --quick, the whole package without), and how often it differs from both is counted; README.md says why it does.
+// --judge-only leaves transformers.js out, which takes most of the time.
 import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -16,7 +17,7 @@ import { families, specialTexts } from './families.mjs';
 import { Random } from './random.mjs';
 
 const { values: options } = parseArgs({ options: {
-  luffy: { type: 'string' }, work: { type: 'string' }, shared: { type: 'string', default: '' }, only: { type: 'string', default: '' }, quick: { type: 'boolean', default: false },
+  luffy: { type: 'string' }, work: { type: 'string' }, shared: { type: 'string', default: '' }, only: { type: 'string', default: '' }, quick: { type: 'boolean', default: false }, 'judge-only': { type: 'boolean', default: false },
 } });
 const here = path.dirname(fileURLToPath(import.meta.url));
 const shown = 5, longestForScript = 4000;
@@ -30,6 +31,7 @@ async function* luffy(args) {
 }
 
 async function script(family) {
+  if (options['judge-only']) return { encode: () => undefined, decode: () => undefined };
   if (options.quick) {
     const { Tokenizer } = await import('@huggingface/tokenizers');
     const tokenizer = new Tokenizer(family.tokenizer, family.config);
