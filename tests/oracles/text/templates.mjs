@@ -1,6 +1,6 @@
-// Compares luffy's chat templates with @huggingface/jinja, and with Python's Jinja2 where python3 has it: every template, every conversation.
+// Compares luffy's chat templates with Python's Jinja2 and with @huggingface/jinja: every template, every conversation.
 //
-//   node templates.mjs --luffy FILE --work FOLDER [--quick] [--qwen TOKENIZER_FOLDER]
+//   node templates.mjs --luffy FILE --work FOLDER [--python FILE] [--quick] [--qwen TOKENIZER_FOLDER]
 //
 // The judge is Jinja2, which transformers renders with; @huggingface/jinja is run beside it, and where the two differ that is counted (README.md says
 // why they do). Where a template raises an exception, luffy's message has to have its text in it.
@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { Template } from '@huggingface/jinja';
 import { conversations, settings } from './conversations.mjs';
 
-const { values: options } = parseArgs({ options: { luffy: { type: 'string' }, work: { type: 'string' }, qwen: { type: 'string', default: '' }, quick: { type: 'boolean', default: false } } });
+const { values: options } = parseArgs({ options: { luffy: { type: 'string' }, work: { type: 'string' }, qwen: { type: 'string', default: '' }, python: { type: 'string', default: 'python3' }, quick: { type: 'boolean', default: false } } });
 const here = path.dirname(fileURLToPath(import.meta.url));
 const fixture = path.join(here, '..', '..', 'Luffy.Engine.Tests', 'Text', 'Fixtures', 'tiny-qwen', 'tokenizer.json');
 const date = '2024-07-26';
@@ -65,11 +65,8 @@ for row in work["rows"]:
     except Exception as e: out.append({"error": str(e)})
 json.dump(out, sys.stdout)
 `;
-  return JSON.parse(execFileSync('python3', ['-c', program], { input: JSON.stringify({ template, rows }), maxBuffer: 1 << 28 }));
+  return JSON.parse(execFileSync(options.python, ['-c', program], { input: JSON.stringify({ template, rows }), maxBuffer: 1 << 28 }));
 }
-
-const hasPython = spawnSync('python3', ['-c', 'import jinja2']).status === 0;
-if (!hasPython) console.log('left out: Jinja2, which python3 does not have here; @huggingface/jinja judges alone');
 
 let compared = 0, different = 0, script = 0, errors = 0, raised = 0;
 for (const [name, template] of templates()) {
@@ -84,7 +81,7 @@ for (const [name, template] of templates()) {
   const run = spawnSync(options.luffy, ['tokenize', '--tokenizer', directory, '--chat', '--keep-going', '--date', date, '--input', input], { encoding: 'utf8', maxBuffer: 1 << 28 });
   const answers = run.stdout.split('\n').filter(Boolean).map(line => JSON.parse(line));
   if (answers.length !== rows.length) throw new Error(`luffy answered ${answers.length} of ${rows.length} conversations of ${name}: ${run.stderr}`);
-  const judged = hasPython ? python(template, rows.map(({ row }) => row)) : rows.map(({ row }) => scripted(template, row));
+  const judged = python(template, rows.map(({ row }) => row));
   let wrong = 0, scriptWrong = 0;
   rows.forEach(({ shape, row }, i) => {
     const expected = judged[i], found = answers[i], other = scripted(template, row);

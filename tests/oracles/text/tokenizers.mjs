@@ -110,7 +110,7 @@ function randomIds(random, vocabulary, count) {
 
 const texts = [], sources = {};
 for await (const { source, text } of collect({
-  repository: path.join(here, '..', '..', '..'), shared: options.shared, tokens: specialTexts, generated: options.quick ? 3000 : 140000, every: options.quick ? 100 : 1, longest: options.quick ? 3000 : 100000,
+  repository: path.join(here, '..', '..', '..'), shared: options.shared, tokens: specialTexts, generated: options.quick ? 2000 : 140000, every: options.quick ? 200 : 1, longest: options.quick ? 500 : 100000,
 })) {
   texts.push(text);
   sources[source] = (sources[source] ?? 0) + 1;
