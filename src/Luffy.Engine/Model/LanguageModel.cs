@@ -11,6 +11,8 @@ public sealed class LanguageModel : IDisposable
     {
         (Directory, Backend, Model, Parameters, _tokenizer, _configuredTemplate) = (directory, backend, model, parameters, tokenizer, chatTemplate);
         _configFile = configFile;
+        // Read at once: what is saved with the model must be what it was trained with, whatever becomes of a file meanwhile.
+        if (tokenizer is not null && chatTemplate is not null) _template = ChatTemplate.Load(tokenizer.Config, chatTemplate);
     }
 
     private readonly BpeTokenizer? _tokenizer;
@@ -48,6 +50,9 @@ public sealed class LanguageModel : IDisposable
             return System.IO.Directory.Exists(name) ? Path.GetFullPath(name) : name;
         }
     }
+
+    /// <summary>The template that the run put in place of the directory's own, which belongs to what it trains; null where it put none.</summary>
+    public string? ReplacedTemplate => _configuredTemplate is null ? null : Template.Source;
 
     /// <summary>Text to ids.</summary>
     public BpeTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("the model was loaded without its tokenizer");

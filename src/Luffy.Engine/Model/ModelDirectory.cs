@@ -10,12 +10,15 @@ namespace Luffy.Engine.Model;
 /// </summary>
 public static partial class ModelDirectory
 {
+    /// <summary>The chat template of a model directory, which wins over the one within tokenizer_config.json.</summary>
+    public const string ChatTemplateFile = "chat_template.jinja";
+
     private const string Revision = "main", TemplateFolder = "additional_chat_templates";
 
     private static readonly string[] Companions =
     [
         "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json", "merges.txt",
-        "tokenizer.model", "chat_template.jinja", "chat_template.json",
+        "tokenizer.model", ChatTemplateFile, "chat_template.json",
     ];
 
     /// <summary>The directory of a model name.</summary>

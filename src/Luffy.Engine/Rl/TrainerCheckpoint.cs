@@ -40,6 +40,7 @@ public static class TrainerCheckpoint
             writer.WriteText(ModelConfigFile.FileName, model.ConfigFile.TextFor(dtype));
             string companions = ModelDirectory.TokenizerOf(model.Directory);
             writer.CopyFilesIfPresent(companions, ModelDirectory.CompanionFiles(companions));
+            if (model.ReplacedTemplate is { } template) writer.WriteText(ModelDirectory.ChatTemplateFile, template);
             if (model.Config.Adapters is { } adapters)
             {
                 writer.WriteText(AdapterDirectory.ConfigName, AdapterDirectory.ConfigText(adapters, model.AdapterBase));

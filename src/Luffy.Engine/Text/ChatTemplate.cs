@@ -15,8 +15,11 @@ public sealed class ChatTemplate
     private readonly JinjaTemplate? toolTemplate;
     private readonly Dictionary<string, object?> defaults;
 
-    private ChatTemplate(JinjaTemplate template, JinjaTemplate? toolTemplate, Dictionary<string, object?> defaults) =>
-        (this.template, this.toolTemplate, this.defaults) = (template, toolTemplate, defaults);
+    private ChatTemplate(string source, JinjaTemplate template, JinjaTemplate? toolTemplate, Dictionary<string, object?> defaults) =>
+        (Source, this.template, this.toolTemplate, this.defaults) = (source, template, toolTemplate, defaults);
+
+    /// <summary>The Jinja source, of conversations without tools.</summary>
+    public string Source { get; }
 
     /// <summary>Parses a template.</summary>
     /// <param name="source">The Jinja source.</param>
@@ -26,7 +29,7 @@ public sealed class ChatTemplate
     /// <exception cref="LuffyException">It cannot be parsed, or uses something that is not supported; the message names it and the line.</exception>
     public static ChatTemplate Parse(
         string source, string name = "chat template", IReadOnlyDictionary<string, string>? namedTokens = null, DateOnly? date = null) =>
-        new(JinjaTemplate.Parse(name, source), null, Defaults(namedTokens, date));
+        new(source, JinjaTemplate.Parse(name, source), null, Defaults(namedTokens, date));
 
     private static Dictionary<string, object?> Defaults(IReadOnlyDictionary<string, string>? namedTokens, DateOnly? date)
     {
@@ -54,10 +57,10 @@ public sealed class ChatTemplate
                 throw new LuffyException(
                     $"{config.File}: chat_template: found templates named {string.Join(", ", config.ChatTemplates.Keys.Order(StringComparer.Ordinal))}, expected one named default; set chat_template in the run's configuration to one of these names.");
             return new ChatTemplate(
-                Named("default"), config.ChatTemplates.ContainsKey("tool_use") ? Named("tool_use") : null, Defaults(config.NamedTokens, date));
+                config.ChatTemplates["default"], Named("default"), config.ChatTemplates.ContainsKey("tool_use") ? Named("tool_use") : null, Defaults(config.NamedTokens, date));
         }
 
-        if (config.ChatTemplates.ContainsKey(configured)) return new ChatTemplate(Named(configured), null, Defaults(config.NamedTokens, date));
+        if (config.ChatTemplates.TryGetValue(configured, out string? named)) return new ChatTemplate(named, Named(configured), null, Defaults(config.NamedTokens, date));
         if (configured.Contains("{{", StringComparison.Ordinal) || configured.Contains("{%", StringComparison.Ordinal))
             return Parse(configured, "chat_template of the configuration", config.NamedTokens, date);
         if (!File.Exists(configured))

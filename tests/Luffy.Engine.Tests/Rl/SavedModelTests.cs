@@ -30,6 +30,18 @@ public sealed class SavedModelTests : TrainingRunFixture
     }
 
     [Test]
+    public void The_template_of_the_run_takes_the_place_of_the_models_own()
+    {
+        File.WriteAllText(Path.Combine(ModelDirectory, "chat_template.jinja"), "{{ messages[0].content }} of the model");
+        string path = Path.Combine(Folder, "template.jinja");
+        File.WriteAllText(path, "{{ messages[0].content }} of the run\n");
+        Execute("own", ["max_steps=2"]);
+        Execute("replaced", ["max_steps=2", $"chat_template={path}"]);
+        Assert.That(File.ReadAllText(Path.Combine(Checkpoint("own"), "chat_template.jinja")), Does.EndWith("of the model"));
+        Assert.That(File.ReadAllText(Path.Combine(Checkpoint("replaced"), "chat_template.jinja")), Is.EqualTo(File.ReadAllText(path)));
+    }
+
+    [Test]
     public void A_window_that_is_too_short_for_the_run_is_refused() =>
         Assert.That(() => Execute("run", ["max_steps=1", "max_position_embeddings=64"]), Throws.InstanceOf<LuffyException>().With.Message.Contains("window of 64"));
 
