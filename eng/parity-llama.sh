@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Holds `luffy export` against llama.cpp: its ids of a text are luffy's, and llama-perplexity of each file is what `luffy score` makes of the same
-# weights. Random Qwen2, Llama (llama3 scaling, a begin token, other cutting) and Qwen3 checkpoints with Qwen2.5's vocabulary, on GSM8K's text; one
-# that is trained on such text for two minutes; and the built-in model. Needs Python 3 and llama.cpp (llama-perplexity, llama-tokenize).
+# weights. Random Qwen2, Llama (llama3 scaling, a begin token, other cutting) and Qwen3 checkpoints with Qwen2.5's vocabulary, on GSM8K's text, and two
+# with other scalings; one that is trained on such text for two minutes; and the built-in model. Needs Python 3 and llama.cpp (llama-perplexity, llama-tokenize).
 # Usage: eng/parity-llama.sh DATA       DATA holds gsm8k/{train,test}.jsonl and qwen2.5-tokenizer/
-#   LUFFY_PARITY_MODELS       which of qwen2, llama, qwen3, trained, builtin  (default: all)
+#   LUFFY_PARITY_MODELS       which of qwen2, llama, qwen3, yarn, linear, trained, builtin (default: all)
 #   LUFFY_PARITY_STEPS        training steps                                  (default: 100)
 #   LUFFY_COMMAND             the luffy to test                               (default: the launcher of this repository)
 #   LUFFY_LLAMA               what comes before llama.cpp's commands, such as "chroot FOLDER"
@@ -20,7 +20,7 @@ if [ -z "${LUFFY_PARITY_FOLDER:-}" ]; then
   trap 'rm -rf "$LUFFY_PARITY_FOLDER"' EXIT
 fi
 folder=$LUFFY_PARITY_FOLDER inside=${LUFFY_PARITY_FOLDER_LLAMA:-$LUFFY_PARITY_FOLDER}
-context=256 chunks=8 failed=0
+context=256 chunks=40 failed=0
 "${llama[@]}" llama-tokenize --help >/dev/null 2>&1 ||
   { echo "parity-llama.sh: '${LUFFY_LLAMA:+$LUFFY_LLAMA }llama-tokenize' does not run; install llama.cpp (Debian: llama.cpp), or say in LUFFY_LLAMA what comes before its commands" >&2; exit 2; }
 oracle() { python3 "$root/tests/oracles/gguf_parity.py" "$@"; }
@@ -39,7 +39,7 @@ perplexity() {
 # score WEIGHTS MODEL: luffy on the weights of one folder and the ids of another, in f32.
 score() { "$luffy" score --model "$1" --input "$folder/$2/ids.jsonl" --dtype f32 >"$folder/$2/scores.jsonl"; }
 
-for model in ${LUFFY_PARITY_MODELS:-qwen2 llama qwen3 trained builtin}; do
+for model in ${LUFFY_PARITY_MODELS:-qwen2 llama qwen3 yarn linear trained builtin}; do
   at=$folder/$model
   mkdir -p "$at"
   if [ "$model" = builtin ]; then

@@ -31,6 +31,12 @@ MODELS = {
     # To be trained: its weights are small.
     "trained": {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", **COMMON, "rope_theta": 10000.0, "tie_word_embeddings": True,
                 "bos_token_id": 151643, "eos_token_id": 151645},
+    # Contexts twice as long as those of the first training.
+    "yarn": {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", **COMMON, "rope_theta": 10000.0, "tie_word_embeddings": True,
+             "bos_token_id": 151643, "eos_token_id": 151645,
+             "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128}},
+    "linear": {"architectures": ["LlamaForCausalLM"], "model_type": "llama", **COMMON, "rope_theta": 10000.0, "tie_word_embeddings": True,
+               "bos_token_id": 151643, "eos_token_id": 151645, "rope_scaling": {"rope_type": "linear", "factor": 2.0}},
     "qwen3": {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", **COMMON, "head_dim": 32, "rope_theta": 1000000.0,
               "tie_word_embeddings": True, "attention_bias": False, "bos_token_id": 151643, "eos_token_id": 151645},
 }

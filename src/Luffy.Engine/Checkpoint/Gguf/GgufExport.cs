@@ -24,6 +24,8 @@ public static class GgufExport
     public static GgufSummary Write(string directory, string path, GgufTensorType type, bool vocabulary = true)
     {
         TransformerConfig config = TransformerConfig.Load(directory);
+        if (config.Adapters is not null)
+            throw new LuffyException($"{directory}: holds low-rank adapters; merge them first: luffy merge --adapter {directory} --output DIR");
         var layout = new ParameterLayout(config);
         using SafeTensorsModel model = SafeTensorsModel.Open(directory);
         ModelWeights.RefuseUnknownTensors(layout, model, directory);

@@ -98,6 +98,42 @@ public sealed class GgufExportTests
         Assert.That(factors, Is.Ordered);
     }
 
+    [TestCase("""{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64}""", "type=yarn factor=4 original_context_length=64 yarn_beta_fast=32 yarn_beta_slow=1 attn_factor=1")]
+    [TestCase("""{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":64,"attention_factor":1.0,"beta_fast":16}""",
+        "type=yarn factor=4 original_context_length=64 yarn_beta_fast=16 yarn_beta_slow=1 attn_factor=0.8782489")]
+    [TestCase("""{"rope_type":"linear","factor":2.0}""", "type=linear factor=2")]
+    [TestCase("""{"rope_type":"dynamic","factor":2.0}""", "")]
+    public void Other_scalings_are_told_in_keys(string scaling, string expected)
+    {
+        string model = Model("tiny-qwen", "qwen2", 400);
+        Edit(model, "config.json", json => json["rope_scaling"] = JsonNode.Parse(scaling));
+        GgufReader file = Export(model, GgufTensorType.F32);
+        const string prefix = "qwen2.rope.scaling.";
+        Assert.That(string.Join(' ', file.Metadata.Where(p => p.Key.StartsWith(prefix, StringComparison.Ordinal)).Select(p => FormattableString.Invariant($"{p.Key[prefix.Length..]}={p.Value}"))),
+            Is.EqualTo(expected));
+        Assert.That(file.Tensors, Does.Not.ContainKey("rope_freqs.weight"));
+        Edit(model, "config.json", json => json["rope_scaling"] = JsonNode.Parse(
+            """{"rope_type":"llama3","factor":8.0,"low_freq_factor":1.0,"high_freq_factor":4.0,"original_max_position_embeddings":64}"""));
+        Assert.That(() => Export(model, GgufTensorType.F32), Throws.TypeOf<LuffyException>().With.Message.Contains("llama3 in a qwen2 model is missing in llama.cpp"));
+    }
+
+    [Test]
+    public void The_norms_of_Qwen3s_heads_are_there_and_its_rows_as_they_were()
+    {
+        string model = Model("tiny-qwen", "qwen3", 400);
+        GgufReader file = Export(model, GgufTensorType.F32);
+        using SafeTensorsModel weights = SafeTensorsModel.Open(model);
+        foreach ((string source, string name, int length) in ((string, string, int)[])
+            [("self_attn.q_norm", "attn_q_norm", 16), ("self_attn.k_norm", "attn_k_norm", 16), ("self_attn.q_proj", "attn_q", 64 * 32), ("self_attn.k_proj", "attn_k", 32 * 32)])
+        {
+            var values = new float[length];
+            weights.FileOf($"model.layers.1.{source}.weight").ReadFloats($"model.layers.1.{source}.weight", values);
+            Assert.That(file.Tensors[$"blk.1.{name}.weight"].Floats, Is.EqualTo(values), name);
+        }
+
+        Assert.That(file.Metadata["general.architecture"], Is.EqualTo("qwen3"));
+    }
+
     [Test]
     public void Bf16_rounds_matrices_to_nearest_even_and_leaves_vectors()
     {
@@ -290,6 +326,7 @@ public sealed class GgufExportTests
             MaxPositions = 256,
             TieWordEmbeddings = true,
             AttentionBias = type == "qwen2",
+            QkNorm = type == "qwen3",
         };
         File.WriteAllText(Path.Combine(directory, "config.json"), config.ToJson());
         var random = new Random(5);
