@@ -32,6 +32,7 @@ internal static class CommandLine
             TokenizeCommand.Create(streams),
             VerifyCommand.Create(streams),
             ExportCommand.Create(streams),
+            PlanCommand.Create(streams),
             DevicesCommand.Create(streams),
             BenchCommand.Create(streams),
             CommonOptions.Quiet,

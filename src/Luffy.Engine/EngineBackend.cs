@@ -53,7 +53,7 @@ public static class EngineBackend
     }
 
     /// <summary>The storage type on a backend.</summary>
-    public static DType Resolve(this StorageType dtype, IBackend backend) => dtype switch
+    public static DType Resolve(this StorageType dtype, IBackendSizes backend) => dtype switch
     {
         StorageType.F32 => DType.F32,
         StorageType.Bf16 => DType.Bf16,

@@ -58,8 +58,8 @@ public static class ProcessMemory
         }
     }
 
-    // Where the system does not tell (not Linux), the allocation itself will.
-    private static long? AvailableBytes()
+    /// <summary>Bytes that processes can still have; null where the system does not tell (not Linux): the allocation itself will.</summary>
+    internal static long? AvailableBytes()
     {
         const string file = "/proc/meminfo";
         if (!File.Exists(file)) return null;

@@ -49,7 +49,7 @@ public sealed class ActivationPlan
     private readonly List<MemoryRegion> _regions = [];
 
     /// <summary>Plans the activations of one kind of pass.</summary>
-    public ActivationPlan(IBackend backend, TransformerConfig config, DType dtype, ActivationShape shape)
+    public ActivationPlan(IBackendSizes backend, TransformerConfig config, DType dtype, ActivationShape shape)
     {
         (Config, DType, Shape) = (config, dtype, shape);
         long t = shape.Tokens, s = shape.Sequences, r = shape.OutputRows, h = config.HiddenSize, e = dtype.Size();
@@ -89,13 +89,13 @@ public sealed class ActivationPlan
             Logits = Add("logits", r * config.VocabularySize * 4);
             SamplingKeys = Add("sampling keys", r * 3 * 4);
             Sampled = Add("sampled ids and log-probs", r * 3 * 4);
-            Scratch = Add("scratch", backend.Sampling.ScratchBytes(r, config.VocabularySize));
+            Scratch = Add("scratch", backend.SamplingScratchBytes(r, config.VocabularySize));
             return;
         }
 
         TokenInputs = Add("loss inputs", r * 6 * 4);
         Statistics = Add("token statistics", r * 8 * 4);
-        long scratch = backend.PolicyLoss.ScratchBytes(r, h, config.VocabularySize, dtype);
+        long scratch = backend.PolicyLossScratchBytes(r, h, config.VocabularySize, dtype);
         LossScratchIsElsewhere = scratch <= shape.LossScratchElsewhere;
         if (LossScratchIsElsewhere) scratch = 0;
         if (shape.Training)
@@ -104,7 +104,7 @@ public sealed class ActivationPlan
             DAttentionOutput = Add("d attention output", t * config.Heads * config.HeadDim * e);
             DQkv = Add("d qkv", t * config.PackedHeads * config.HeadDim * e);
             DOutputHidden = Add("d output hidden", r * h * e);
-            scratch = Math.Max(scratch, backend.Attention.BackwardScratchBytes(t, shape.MaxLength, attention, dtype));
+            scratch = Math.Max(scratch, backend.AttentionBackwardScratchBytes(t, shape.MaxLength, attention, dtype));
         }
 
         Scratch = Add("scratch", scratch);

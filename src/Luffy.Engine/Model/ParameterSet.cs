@@ -100,7 +100,7 @@ public sealed partial class ParameterSet : IDisposable
     public Tensor SecondMoments => Flat(_v);
 
     /// <summary>Bytes by category, for the memory plan; a pure function of its arguments.</summary>
-    public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackend backend, ParameterLayout layout, DType dtype, ParameterUse use,
+    public static IReadOnlyList<(string Category, long Bytes)> Plan(IBackendSizes backend, ParameterLayout layout, DType dtype, ParameterUse use,
         DType gradientDType = DType.F32, DType momentDType = DType.F32)
     {
         HashSet<Parameter> packed = [.. layout.Matrices];
@@ -203,8 +203,8 @@ public sealed partial class ParameterSet : IDisposable
 
     private static long Aligned(long bytes) => (bytes + 63) / 64 * 64;
 
-    private static long StorageBytes(IBackend backend, Parameter p, DType dtype, bool packed) =>
-        packed ? backend.Linear.PackedBytes(p.Rows, p.Columns, dtype) : p.Length * dtype.Size();
+    private static long StorageBytes(IBackendSizes backend, Parameter p, DType dtype, bool packed) =>
+        packed ? backend.PackedBytes(p.Rows, p.Columns, dtype) : p.Length * dtype.Size();
 
     private Tensor Rows(Parameter p) => _weights.View(_places[p].Offset, DType, p.Rows, p.IsVector ? 1 : p.Columns);
 

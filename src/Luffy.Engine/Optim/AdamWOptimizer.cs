@@ -45,7 +45,7 @@ public sealed class AdamWOptimizer : IDisposable
     public long Updates { get; set; }
 
     /// <summary>Bytes of its own buffer, for the memory plan.</summary>
-    public static long Bytes(IBackend backend, ParameterLayout layout) => 64 + backend.AdamW.SquaredNormScratchBytes(layout.Length);
+    public static long Bytes(IBackendSizes backend, ParameterLayout layout) => 64 + backend.SquaredNormScratchBytes(layout.Length);
 
     /// <summary>Clips, and updates the weights and the moments.</summary>
     public UpdateResult Update(ParameterSet parameters, double learningRate)

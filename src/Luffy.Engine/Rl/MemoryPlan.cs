@@ -25,9 +25,9 @@ public sealed class MemoryPlan
     /// <param name="architecture">The model.</param>
     /// <param name="dtype">Storage type.</param>
     /// <param name="maxPrompt">Longest prompt of the data.</param>
-    public MemoryPlan(IBackend backend, TrainingConfiguration config, TransformerConfig architecture, DType dtype, int maxPrompt)
+    public MemoryPlan(IBackendSizes backend, TrainingConfiguration config, TransformerConfig architecture, DType dtype, int maxPrompt)
     {
-        _deviceHasItsOwn = backend.FreeDeviceBytes is not null;
+        _deviceHasItsOwn = backend.HasDeviceMemory;
         var layout = new ParameterLayout(architecture);
         int completion = config.Rollout.MaxCompletionLength, length = maxPrompt + completion;
         // A prefix lengthens what is prefilled, not the whole.
@@ -106,10 +106,11 @@ public sealed class MemoryPlan
 
     private string Place(string category) => OnHost(category) ? " (on the host)" : "";
 
-    private bool OnHost(string category) =>
+    /// <summary>Whether a category lies on the host although the device has memory of its own.</summary>
+    public bool OnHost(string category) =>
         category == ParameterSet.MomentsCategory ? MomentsPlace == MemoryPlace.Host : _deviceHasItsOwn && category is ParkedMomentsCategory or ExperienceCategory;
 
-    private static int CacheTokens(IBackend backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
+    private static int CacheTokens(IBackendSizes backend, int wanted, RolloutPlan rollout, TransformerConfig architecture, DType dtype)
     {
         if (wanted > 0)
         {

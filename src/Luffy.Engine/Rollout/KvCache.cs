@@ -42,7 +42,7 @@ public sealed class KvCache : IDisposable
     public int FreePages => _freeCount;
 
     /// <summary>Size of a cache, for the memory plan.</summary>
-    public static long Bytes(IBackend backend, TransformerConfig config, DType dtype, int pages) =>
+    public static long Bytes(IBackendSizes backend, TransformerConfig config, DType dtype, int pages) =>
         LayerBytes(backend, config, dtype, pages) * config.Layers;
 
     /// <summary>Pages that hold <paramref name="tokens"/> tokens.</summary>
@@ -80,6 +80,6 @@ public sealed class KvCache : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _buffer.Dispose();
 
-    private static long LayerBytes(IBackend backend, TransformerConfig config, DType dtype, int pages) =>
-        (backend.Attention.CacheBytes(pages, ActivationPlan.AttentionOf(config), dtype) + 63) / 64 * 64;
+    private static long LayerBytes(IBackendSizes backend, TransformerConfig config, DType dtype, int pages) =>
+        (backend.CacheBytes(pages, ActivationPlan.AttentionOf(config), dtype) + 63) / 64 * 64;
 }

@@ -45,5 +45,5 @@ public sealed record RolloutPlan(int Batch, int MaxPromptTokens, int MaxNewToken
     };
 
     /// <summary>Plans the activations.</summary>
-    public ActivationPlan Activations(IBackend backend, TransformerConfig config, DType dtype) => new(backend, config, dtype, Shape);
+    public ActivationPlan Activations(IBackendSizes backend, TransformerConfig config, DType dtype) => new(backend, config, dtype, Shape);
 }

@@ -4,11 +4,8 @@ namespace Luffy.Kernels;
 /// One way to compute: memory, transfers and the ten operations. Calls are issued by one thread at a time and take effect in
 /// order; on a device they may return before they are done, and <see cref="Download{T}"/> and <see cref="Synchronize"/> wait.
 /// </summary>
-public interface IBackend : IDisposable
+public interface IBackend : IBackendSizes, IDisposable
 {
-    /// <summary>The name that <c>--backend</c> takes: <c>reference</c>, <c>cpu</c>, <c>ilgpu</c>, <c>cuda</c>.</summary>
-    string Name { get; }
-
     /// <summary>One line for people: what it runs on, with which instructions and how many threads.</summary>
     string Description { get; }
 
@@ -20,12 +17,6 @@ public interface IBackend : IDisposable
     /// the batch, packing, page layout and thread count. Where false, the trainer recomputes the log-probs of sampled tokens.
     /// </summary>
     bool BatchInvariant { get; }
-
-    /// <summary>The storage type that <c>--dtype auto</c> chooses here: the fastest that trains well.</summary>
-    DType PreferredDType { get; }
-
-    /// <summary>Bytes that the backend itself holds (per-thread workspaces), for the memory plan.</summary>
-    long WorkspaceBytes { get; }
 
     /// <inheritdoc cref="IEmbedding"/>
     IEmbedding Embedding { get; }
@@ -59,6 +50,21 @@ public interface IBackend : IDisposable
 
     /// <summary>Bytes of the device's own memory that are free now; null where it computes in the host's, or does not tell.</summary>
     long? FreeDeviceBytes { get; }
+
+    bool IBackendSizes.HasDeviceMemory => FreeDeviceBytes is not null;
+
+    long IBackendSizes.PackedBytes(long n, long k, DType dtype) => Linear.PackedBytes(n, k, dtype);
+
+    long IBackendSizes.CacheBytes(long pages, in AttentionShape shape, DType dtype) => Attention.CacheBytes(pages, shape, dtype);
+
+    long IBackendSizes.AttentionBackwardScratchBytes(long tokens, long maxLength, in AttentionShape shape, DType dtype) =>
+        Attention.BackwardScratchBytes(tokens, maxLength, shape, dtype);
+
+    long IBackendSizes.PolicyLossScratchBytes(long rows, long hiddenSize, long vocabulary, DType dtype) => PolicyLoss.ScratchBytes(rows, hiddenSize, vocabulary, dtype);
+
+    long IBackendSizes.SamplingScratchBytes(long rows, long vocabulary) => Sampling.ScratchBytes(rows, vocabulary);
+
+    long IBackendSizes.SquaredNormScratchBytes(long n) => AdamW.SquaredNormScratchBytes(n);
 
     /// <summary>Allocates zeroed memory of this backend. Only at start-up: nothing allocates while training.</summary>
     /// <param name="name">For messages.</param>

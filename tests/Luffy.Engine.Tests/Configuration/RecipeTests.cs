@@ -39,6 +39,8 @@ public sealed class RecipeTests
         string yaml = ConfigurationWriter.ToYaml(loaded);
         Assert.That(yaml, Does.Not.Contain("extends"));
         Assert.That(ConfigurationWriter.ToYaml(ConfigurationLoader.ParseTraining(yaml, "config.yaml", [])), Is.EqualTo(yaml));
+        // Those for models that are not here are planned in RunPlanTests.
+        if (loaded.Model.ModelNameOrPath.Contains('/', StringComparison.Ordinal)) return;
         using IBackend backend = TestBackends.Create("reference");
         var plan = new MemoryPlan(backend, loaded, TransformerConfig.Load(ModelDirectory.Resolve(BuiltInModel.Name)), DType.F32, loaded.Data.MaxPromptLength);
         Assert.That(plan.Bytes, Is.InRange(1 << 20, 1L << 30));
