@@ -25,6 +25,7 @@ internal static class CommandLine
             CompareCommand.Create(streams),
             PretrainCommand.Create(streams),
             EvalCommand.Create(streams),
+            DataCommand.Create(streams),
             GenerateCommand.Create(streams),
             ScoreCommand.Create(streams),
             ReplayCommand.Create(streams),

@@ -62,6 +62,18 @@ public static class ConfigurationLoader
         return data;
     }
 
+    /// <summary>Reads how a run would read and check its data; without a file, the keys' defaults.</summary>
+    /// <param name="path">A file, or the name of a built-in recipe, or null.</param>
+    /// <param name="overrides">What was given on top.</param>
+    /// <exception cref="LuffyException">The file cannot be read, or a key or value is wrong; the message says where.</exception>
+    public static TrainingConfiguration LoadInspection(string? path, IReadOnlyList<ConfigurationOverride> overrides)
+    {
+        if (path is not null) return LoadTraining(path, overrides);
+        TrainingConfiguration configuration = TrainingConfiguration.DefaultsFor(TrainingMethod.Luffy);
+        ConfigurationBinder.Apply(configuration, [.. overrides.Select(ConfigurationEntry.FromOverride)]);
+        return configuration;
+    }
+
     private static List<ConfigurationEntry> Entries(ConfigurationText text, IReadOnlyList<ConfigurationOverride> overrides) =>
         [.. ConfigurationLayers.Merge(ConfigurationLayers.Of(text)), .. overrides.Select(ConfigurationEntry.FromOverride)];
 

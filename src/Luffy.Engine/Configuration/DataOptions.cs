@@ -5,7 +5,10 @@ namespace Luffy.Engine.Configuration;
 /// <summary>The prompts, their gold answers and their demonstrations.</summary>
 public sealed record DataOptions
 {
-    /// <summary>A JSONL file, or <c>builtin</c> for the reasoning tasks that come along.</summary>
+    /// <summary>
+    /// A JSONL, JSON or Parquet file, a folder of such files or a pattern (<c>data/train-*.parquet</c>); <c>builtin</c> for the reasoning tasks that come
+    /// along.
+    /// </summary>
     public string DatasetName { get; init; } = "builtin";
 
     /// <summary>The families of the built-in tasks to train on; null means the six that are not kept for testing.</summary>
@@ -22,7 +25,10 @@ public sealed record DataOptions
     [Bounds(Minimum = 1)]
     public int TasksPerFamily { get; init; } = 1000;
 
-    /// <summary>Which fields of a row hold what; all but <c>prompt</c> may be left out.</summary>
+    /// <summary>Rows of these data sources alone are used; null means all.</summary>
+    public IReadOnlyList<string>? DataSources { get; init; }
+
+    /// <summary>Which fields of a row hold what. Layouts of well-known datasets are recognised without it.</summary>
     [OptionGroup("Data", Prefix = "columns.")]
     public ColumnOptions Columns { get; init; } = new();
 
@@ -51,4 +57,25 @@ public sealed record DataOptions
     /// <summary>Longer prompts are left out at load and counted. In tokens.</summary>
     [Bounds(Minimum = 1)]
     public int MaxPromptLength { get; init; } = 1024;
+
+    /// <summary>Longer demonstrations are left out at load and counted. In tokens, end-of-text included; null means max_completion_length.</summary>
+    [Bounds(Minimum = 1)]
+    public int? MaxDemonstrationLength { get; init; }
+
+    /// <summary>Which of a prompt's demonstrations are used where there are more than are wanted: the first of this order that were not left out.</summary>
+    public DemonstrationOrder DemonstrationOrder { get; init; }
+
+    /// <summary>Demonstrations kept of each prompt; null means all.</summary>
+    [Bounds(Minimum = 1)]
+    public int? MaxDemonstrations { get; init; }
+
+    /// <summary>Leave out prompts of which no demonstration is left.</summary>
+    public bool RequireDemonstration { get; init; }
+
+    /// <summary>
+    /// Prompts and demonstrations of up to so many MiB stay in memory, as ids; a larger dataset goes to a temporary file, of which a step reads
+    /// what it needs. The order and the results are the same.
+    /// </summary>
+    [Bounds(Minimum = 0)]
+    public int DatasetMemory { get; init; } = 1024;
 }

@@ -5,7 +5,10 @@ public sealed class DatasetReport
 {
     private const int ShownCases = 3;
 
-    private readonly SortedDictionary<RefusalReason, List<Refusal>> refusals = [];
+    // A dataset of millions of rows may have as many.
+    private const int KeptCases = 1000;
+
+    private readonly SortedDictionary<RefusalReason, (int Count, List<Refusal> Cases)> refusals = [];
 
     /// <summary>One thing that was left out.</summary>
     /// <param name="Reason">Why.</param>
@@ -23,29 +26,34 @@ public sealed class DatasetReport
     public int PromptsWithDemonstration { get; internal set; }
 
     /// <summary>How many were left out for a reason.</summary>
-    public int Count(RefusalReason reason) => refusals.TryGetValue(reason, out var cases) ? cases.Count : 0;
+    public int Count(RefusalReason reason) => refusals.TryGetValue(reason, out var found) ? found.Count : 0;
 
-    /// <summary>All that was left out, by reason.</summary>
-    public IEnumerable<Refusal> Refusals => refusals.Values.SelectMany(cases => cases);
+    /// <summary>The first 1,000 cases of each reason.</summary>
+    public IEnumerable<Refusal> Refusals => refusals.Values.SelectMany(found => found.Cases);
+
+    /// <summary>The reasons that there were.</summary>
+    public IEnumerable<RefusalReason> Reasons => refusals.Keys;
 
     internal void Add(Refusal refusal)
     {
-        if (!refusals.TryGetValue(refusal.Reason, out var cases)) refusals[refusal.Reason] = cases = [];
-        cases.Add(refusal);
+        (int count, List<Refusal> cases) = refusals.TryGetValue(refusal.Reason, out var found) ? found : (0, []);
+        if (count < KeptCases) cases.Add(refusal);
+        refusals[refusal.Reason] = (count + 1, cases);
     }
 
     /// <summary>The report for people: a line of totals, then a line a reason with its first cases.</summary>
     public IEnumerable<string> Lines()
     {
         yield return $"{Prompts} prompts, {PromptsWithDemonstration} of them with a demonstration ({Demonstrations} demonstrations in all).";
-        foreach (var (reason, cases) in refusals)
+        foreach (var (reason, (count, cases)) in refusals)
         {
             string shown = string.Join("; ", cases.Take(ShownCases).Select(c => $"{c.ExampleId}: {c.Detail}"));
-            yield return $"left out {cases.Count} × {Describe(reason)} ({shown}{(cases.Count > ShownCases ? "; …" : "")}).";
+            yield return $"left out {count} × {Describe(reason)} ({shown}{(count > ShownCases ? "; …" : "")}).";
         }
     }
 
-    private static string Describe(RefusalReason reason) => reason switch
+    /// <summary>A reason in words.</summary>
+    public static string Describe(RefusalReason reason) => reason switch
     {
         RefusalReason.PromptTooLong => "prompt longer than max_prompt_length",
         RefusalReason.PromptIdOutOfRange => "prompt with an id outside the model's vocabulary",
@@ -53,6 +61,9 @@ public sealed class DatasetReport
         RefusalReason.DemonstrationWithoutEndOfText => "demonstration without end-of-text",
         RefusalReason.DemonstrationEndsTwice => "demonstration with an end-of-text before its end",
         RefusalReason.DemonstrationTooLong => "demonstration longer than max_completion_length",
+        RefusalReason.DemonstrationFlagged => "demonstration that the dataset flags",
+        RefusalReason.DemonstrationLogProbsUnfit => "demonstration whose recorded log-probs do not fit it",
+        RefusalReason.PromptWithoutDemonstration => "prompt without a demonstration",
         _ => "demonstration that the reward calls wrong",
     };
 }

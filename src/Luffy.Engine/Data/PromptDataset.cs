@@ -58,10 +58,14 @@ public sealed class PromptDataset : IPromptSource
     /// <exception cref="LuffyException">There is none.</exception>
     public TokenizedPrompt Find(string id)
     {
+        return Known(id) ?? throw new LuffyException($"The run keeps the prompt \"{id}\", but the dataset has none of that id; resume with the dataset that the run was started with.");
+    }
+
+    private TokenizedPrompt? Known(string id)
+    {
+        if (prompts is PromptStore { IsOnDisk: true } store) return store.Find(id);
         byId ??= prompts.ToDictionary(p => p.Example.Id, StringComparer.Ordinal);
-        return byId.TryGetValue(id, out TokenizedPrompt? prompt)
-            ? prompt
-            : throw new LuffyException($"The run keeps the prompt \"{id}\", but the dataset has none of that id; resume with the dataset that the run was started with.");
+        return byId.GetValueOrDefault(id);
     }
 
     private int[] Order(int epoch)

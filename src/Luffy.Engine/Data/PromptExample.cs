@@ -21,9 +21,21 @@ public sealed record PromptExample
     /// <summary>The gold answer that the verifier compares with.</summary>
     public required string Answer { get; init; }
 
+    /// <summary>Further gold answers; a completion is right where it gives any of them.</summary>
+    public IReadOnlyList<string> AlternativeAnswers { get; init; } = [];
+
     /// <summary>Completions by the teacher, as text after the generation prompt and without the end-of-text token. May be empty.</summary>
     public IReadOnlyList<string> Demonstrations { get; init; } = [];
 
     /// <summary>Further demonstrations that come as ids, end-of-text included: data that was tokenised elsewhere.</summary>
     public IReadOnlyList<int[]> DemonstrationIds { get; init; } = [];
+
+    /// <summary>
+    /// ln q of each token as the teacher recorded them, for each of the demonstrations and then of the demonstrations that come as ids; null entries
+    /// where it recorded none, and empty where it recorded none at all.
+    /// </summary>
+    public IReadOnlyList<float[]?> DemonstrationLogProbs { get; init; } = [];
+
+    /// <summary>Demonstrations that a flag of the dataset takes out; they are in none of the lists.</summary>
+    public int FlaggedDemonstrations { get; init; }
 }

@@ -23,4 +23,13 @@ public enum RefusalReason
 
     /// <summary>The reward does not call the demonstration's answer right.</summary>
     DemonstrationNotVerified,
+
+    /// <summary>A field of the dataset (columns.demonstration_flags) says that the demonstration is wrong or incomplete.</summary>
+    DemonstrationFlagged,
+
+    /// <summary>The recorded log-probs are not one for each token, or are no logarithms of probabilities.</summary>
+    DemonstrationLogProbsUnfit,
+
+    /// <summary>No demonstration of the prompt is left, and require_demonstration asks for one.</summary>
+    PromptWithoutDemonstration,
 }

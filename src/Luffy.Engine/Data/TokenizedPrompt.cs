@@ -11,4 +11,10 @@ public sealed record TokenizedPrompt
 
     /// <summary>Validated demonstrations, each ending in end-of-text.</summary>
     public required IReadOnlyList<int[]> Demonstrations { get; init; }
+
+    /// <summary>ln q of each token of each demonstration as the teacher recorded them, NaN for a token without; null where it recorded none.</summary>
+    public IReadOnlyList<float[]?> DemonstrationLogProbs { get; init; } = [];
+
+    /// <summary>The recorded log-probs of a demonstration, or null.</summary>
+    public float[]? LogProbsOf(int demonstration) => demonstration < DemonstrationLogProbs.Count ? DemonstrationLogProbs[demonstration] : null;
 }

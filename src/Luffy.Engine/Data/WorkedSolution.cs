@@ -5,6 +5,12 @@ namespace Luffy.Engine.Data;
 /// <summary>Makes a demonstration of a worked solution: text that solves the problem but lacks the form that the reward asks for.</summary>
 internal static partial class WorkedSolution
 {
+    /// <summary>What GSM8K puts before the answer, at the end of a worked solution.</summary>
+    public const string Mark = "####";
+
+    /// <summary>The solution as the thought, and the answer in a box after it.</summary>
+    public const string Template = "{demonstration}\n</think>\n\n\\boxed{answer}";
+
     /// <summary>
     /// The template with <c>{demonstration}</c> replaced by the solution (its calculator annotations and its answer line taken off)
     /// and <c>{answer}</c> by the gold answer. In <c>\boxed{answer}</c> the braces stay, so that it becomes a box.

@@ -92,7 +92,7 @@ public static class EvaluationRun
     {
         IReadOnlyList<PromptExample> examples = builtIn
             ? TaskSuite.Create(TaskSuite.Measured(options.Data.TaskFamilies), DatasetSplit.Test, options.ItemsPerSource > 0 ? options.ItemsPerSource : BuiltInItems, TrainingData.MeasurementSeed, options.Data.TaskLevel)
-            : JsonlPromptDataset.Load(options.Data);
+            : [.. DatasetReader.Open(options.Data, withDemonstrations: false).Read()];
         if (options.ItemsPerSource > 0) examples = [.. examples.GroupBy(e => e.Source).SelectMany(g => g.Take(options.ItemsPerSource))];
         return [.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })];
     }

@@ -3,7 +3,7 @@ using Luffy.Engine.Data;
 namespace Luffy.Engine.Rewards;
 
 /// <summary>
-/// Accuracy: 1 where the last <c>\boxed{}</c> after the first <c>&lt;/think&gt;</c> is the gold answer, else 0. A completion that never closes
+/// Accuracy: 1 where the last <c>\boxed{}</c> after the first <c>&lt;/think&gt;</c> is the gold answer, or one of several, else 0. A completion that never closes
 /// its thought scores 0, as in the reference.
 /// </summary>
 public sealed class MathReward : IReward
@@ -17,8 +17,16 @@ public sealed class MathReward : IReward
         ArgumentNullException.ThrowIfNull(example);
         if (AnswerExtraction.AfterThought(completion) is not { } rest) return new RewardResult(0, null, "no </think>");
         if (AnswerExtraction.LastBoxed(rest) is not { Length: > 0 } answer) return new RewardResult(0, null, "no \\boxed{} after </think>");
-        if (MathVerifier.ExtractGold(example.Answer) is not { } gold) return new RewardResult(0, answer, "no gold answer");
-        var grade = MathVerifier.Compare(gold, answer);
-        return new RewardResult(grade.Correct ? 1 : 0, answer, grade.Reason);
+        var result = Grade(example.Answer, answer);
+        for (int i = 0; result.Value < 1 && i < example.AlternativeAnswers.Count; i++)
+            if (Grade(example.AlternativeAnswers[i], answer) is { Value: 1 } other) result = other;
+        return result;
+    }
+
+    private static RewardResult Grade(string answer, string found)
+    {
+        if (MathVerifier.ExtractGold(answer) is not { } gold) return new RewardResult(0, found, "no gold answer");
+        var grade = MathVerifier.Compare(gold, found);
+        return new RewardResult(grade.Correct ? 1 : 0, found, grade.Reason);
     }
 }

@@ -19,11 +19,11 @@ public sealed class TrainingData
     private const int DefaultItemsPerFamily = 50;
     private readonly PromptDataset _train;
 
-    private TrainingData(IReadOnlyList<TokenizedPrompt> train, ulong seed, IReadOnlyList<TokenizedPrompt> validation, IReadOnlyList<TokenizedPrompt> test)
+    private TrainingData(PromptStore train, ulong seed, IReadOnlyList<TokenizedPrompt> validation, IReadOnlyList<TokenizedPrompt> test)
     {
         _train = new PromptDataset(train, seed);
         (Validation, Test) = (validation, test);
-        MaxPromptTokens = train.Concat(validation).Concat(test).Max(p => p.PromptIds.Length);
+        MaxPromptTokens = validation.Concat(test).Select(p => p.PromptIds.Length).Append(train.MaxPromptTokens).Max();
     }
 
     /// <summary>Measured on during training.</summary>
@@ -57,17 +57,19 @@ public sealed class TrainingData
     public static TrainingData Load(TrainingConfiguration config, string modelDirectory, RunConsole console)
     {
         DemonstrationValidator validator = Validator(config, modelDirectory);
-        (IReadOnlyList<TokenizedPrompt> train, DatasetReport report) = validator.Validate(Examples(config));
+        var train = new PromptStore(config.Data.DatasetMemory * 1024L * 1024);
+        // Imitation has nothing to learn from a prompt alone.
+        DatasetReport report = validator.Validate(Examples(config, console), prompt => { if (config.Method != TrainingMethod.Sft || prompt.Demonstrations.Count > 0) train.Add(prompt); });
         foreach (string line in report.Lines()) console.Say($"training data: {line}");
+        if (train.IsOnDisk) console.Say($"training data: larger than dataset_memory ({config.Data.DatasetMemory} MiB), so {train.Bytes >> 20} MiB of ids and texts are in a temporary file");
         if (report.Demonstrations == 0 && NeedsDemonstrations(config))
         {
             throw new LuffyException($"{config.Data.DatasetName}: no demonstration is left, and method {ConfigurationKey.SnakeCase(config.Method.ToString())} learns from them; " +
                 "correct columns.demonstration, demonstration_template or max_completion_length, or use method: grpo");
         }
 
-        // Imitation has nothing to learn from a prompt alone.
-        if (config.Method == TrainingMethod.Sft) train = [.. train.Where(p => p.Demonstrations.Count > 0)];
-        return new TrainingData(train, (ulong)config.Seed, Measured(config, validator, DatasetSplit.Validation), Measured(config, validator, DatasetSplit.Test));
+        DemonstrationValidator measured = config.Data.RequireDemonstration ? Validator(config, modelDirectory, requiresDemonstration: false) : validator;
+        return new TrainingData(train, (ulong)config.Seed, Measured(config, measured, DatasetSplit.Validation), Measured(config, measured, DatasetSplit.Test));
     }
 
     /// <summary>Whether accuracy is measured on the built-in tasks, whatever the run trains on.</summary>
@@ -88,22 +90,35 @@ public sealed class TrainingData
             .Where(p => p.Demonstrations.Count > 0).ToDictionary(p => p.Example.Id, p => p.Demonstrations[0]);
     }
 
-    private static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory)
+    internal static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory, bool requiresDemonstration = true)
     {
         BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(modelDirectory));
         return new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate), RewardRegistry.Verifier(config.Reward.RewardFuncs),
             config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength, TransformerConfig.Load(modelDirectory).VocabularySize)
-        { KeepWrong = !config.Guidance.DropWrongDemonstrations };
+        {
+            KeepWrong = !config.Guidance.DropWrongDemonstrations,
+            MaxDemonstrationLength = config.Data.MaxDemonstrationLength,
+            Order = config.Data.DemonstrationOrder,
+            MaxDemonstrations = config.Data.MaxDemonstrations,
+            RequireDemonstration = config.Data.RequireDemonstration && requiresDemonstration,
+            Seed = config.Seed,
+        };
     }
 
     private static bool NeedsDemonstrations(TrainingConfiguration config) =>
         config.Guidance.NumDemonstrations > 0 || config.ImitationSteps > 0 || config.Guidance.PrefixStrategy != PrefixStrategy.None
         || config.Guidance.ImitateFailedEvery is not null || config.MicroGroup.HasRounds();
 
-    private static IReadOnlyList<PromptExample> Examples(TrainingConfiguration config)
+    private static IEnumerable<PromptExample> Examples(TrainingConfiguration config, RunConsole console)
     {
         DataOptions data = config.Data;
-        if (data.DatasetName != BuiltIn) return JsonlPromptDataset.Load(data);
+        if (data.DatasetName != BuiltIn)
+        {
+            DatasetReader reader = DatasetReader.Open(data);
+            console.Say($"training data: {reader.Format}, {reader.Layout}");
+            return reader.Read();
+        }
+
         IReadOnlyList<TaskFamily> families = data.TaskFamilies is { } names ? [.. names.Select(TaskSuite.Family)] : TaskSuite.InDistribution;
         return TaskSuite.Create(families, DatasetSplit.Train, data.TasksPerFamily, (ulong)config.Seed, data.TaskLevel, data.TaskNotation);
     }
@@ -112,7 +127,7 @@ public sealed class TrainingData
     {
         IReadOnlyList<PromptExample> examples = MeasuredExamples(config, split);
         // Demonstrations are for training; without them nothing is refused for their sake.
-        return examples.Count == 0 ? [] : validator.Validate([.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [] })]).Prompts;
+        return examples.Count == 0 ? [] : validator.Validate([.. examples.Select(e => e with { Demonstrations = [], DemonstrationIds = [], DemonstrationLogProbs = [], FlaggedDemonstrations = 0 })]).Prompts;
     }
 
     private static IReadOnlyList<PromptExample> MeasuredExamples(TrainingConfiguration config, DatasetSplit split)
@@ -122,7 +137,7 @@ public sealed class TrainingData
         if (!MeasuresBuiltIn(config))
         {
             if (evaluation.EvalDatasetName is not { } file) return [];
-            examples = JsonlPromptDataset.Load(config.Data with { DatasetName = file });
+            examples = DatasetReader.Load(config.Data with { DatasetName = file, DataSources = null });
         }
         else
         {

@@ -55,7 +55,7 @@ public sealed class ConfigurationLoaderTests
     [TestCase("columns:\n  promt: q", "run.yaml:2: unknown key 'columns.promt'; did you mean 'columns.prompt'?")]
     [TestCase("num_genertaions: 8", "run.yaml:1: unknown key 'num_genertaions'; did you mean 'num_generations'?")]
     [TestCase("xyzzy: 1", "run.yaml:1: unknown key 'xyzzy'; the keys are listed by 'luffy train --dry-run'.")]
-    [TestCase("columns: 3", "run.yaml:1: columns: found '3', expected a map with prompt, answer, demonstration, id, source, system.")]
+    [TestCase("columns: 3", "run.yaml:1: columns: found '3', expected a map with prompt, answer, demonstration, demonstration_flags, demonstration_logprobs, id, source, system.")]
     public void An_unknown_key_is_named_with_its_line_and_the_nearest(string yaml, string message) =>
         Assert.That(Message(yaml), Is.EqualTo(message));
 

@@ -65,6 +65,40 @@ public sealed class DemonstrationValidatorTests
         });
     }
 
+    [TestCase(DemonstrationOrder.Dataset, null, 60, "3 1 2")]
+    [TestCase(DemonstrationOrder.Shortest, null, 60, "1 2 3")]
+    [TestCase(DemonstrationOrder.Shortest, 1, 60, "1")]
+    [TestCase(DemonstrationOrder.Dataset, 2, 60, "3 1")]
+    public void Demonstrations_are_chosen_by_their_order(DemonstrationOrder order, int? most, int longest, string expected)
+    {
+        string Text(int length) => $"{new string('x', 4 * length)}\n</think>\n\\boxed{{72}}";
+        DemonstrationValidator Choosing(long seed, DemonstrationOrder by) => new(Tokenizer, Template, RewardRegistry.Get("math"), 50, longest, Tokenizer.VocabularySize) { Order = by, MaxDemonstrations = most, Seed = seed };
+        PromptExample[] examples = [.. Enumerable.Range(0, 20).Select(i => Example($"e{i}", "Q", [Text(3), Text(1), Text(2)]))];
+        int[][] ids = [.. Enumerable.Range(1, 3).Select(length => Ids(Text(length)))];
+        string Shown(TokenizedPrompt prompt) => string.Join(' ', prompt.Demonstrations.Select(d => 1 + Array.FindIndex(ids, known => known.SequenceEqual(d))));
+        Assert.That(Choosing(1, order).Validate(examples).Prompts.Select(Shown), Has.All.EqualTo(expected));
+        string[] random = [.. Choosing(1, DemonstrationOrder.Random).Validate(examples).Prompts.Select(Shown)];
+        Assert.That(random.Distinct().Count(), Is.GreaterThan(1));
+        Assert.That(Choosing(1, DemonstrationOrder.Random).Validate(examples).Prompts.Select(Shown), Is.EqualTo(random));
+        Assert.That(Choosing(2, DemonstrationOrder.Random).Validate(examples).Prompts.Select(Shown), Is.Not.EqualTo(random));
+    }
+
+    [Test]
+    public void Flags_and_log_probs_and_required_demonstrations_leave_out_what_does_not_fit()
+    {
+        int tokens = Ids(Good).Length;
+        float[] fit = [.. Enumerable.Repeat(-0.5f, tokens)];
+        var validator = new DemonstrationValidator(Tokenizer, Template, RewardRegistry.Get("math"), 50, 60, Tokenizer.VocabularySize) { RequireDemonstration = true, MaxDemonstrationLength = tokens };
+        var (prompts, report) = validator.Validate([
+            Example("a", "Q", [Good, Good, Good, Good, Good + "xxxxxxxx"]) with { DemonstrationLogProbs = [fit, fit[1..], fit[2..], [.. fit[1..], 0.5f], null], FlaggedDemonstrations = 2 },
+            Example("b", "Q", ["\\boxed{72}"])]);
+        Assert.That(prompts.Single().Demonstrations, Has.Count.EqualTo(2));
+        Assert.That(prompts[0].DemonstrationLogProbs, Is.EqualTo((float[][])[fit, [.. fit[1..], float.NaN]]));
+        Assert.That(report.Reasons.Select(r => (r, report.Count(r))), Is.EquivalentTo(((RefusalReason, int)[])[
+            (RefusalReason.DemonstrationFlagged, 2), (RefusalReason.DemonstrationLogProbsUnfit, 2), (RefusalReason.DemonstrationTooLong, 1),
+            (RefusalReason.DemonstrationNotVerified, 1), (RefusalReason.PromptWithoutDemonstration, 1)]));
+    }
+
     [Test]
     public void A_vocabulary_smaller_than_the_tokenizers_is_noticed()
     {
@@ -94,7 +128,7 @@ public sealed class DemonstrationValidatorTests
     [Test]
     public void Gsm8k_demonstrations_are_accepted()
     {
-        var examples = JsonlPromptDataset.Load(new DataOptions
+        var examples = DatasetReader.Load(new DataOptions
         {
             DatasetName = SharedData.Require("data/gsm8k/test.jsonl"),
             Columns = new ColumnOptions { Prompt = "question", Answer = "answer", Demonstration = "answer" },

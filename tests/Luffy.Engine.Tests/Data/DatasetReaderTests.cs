@@ -3,7 +3,7 @@ using Luffy.Engine.Data;
 
 namespace Luffy.Engine.Tests.Data;
 
-public sealed class JsonlPromptDatasetTests
+public sealed class DatasetReaderTests
 {
     private string folder = "";
 
@@ -28,7 +28,7 @@ public sealed class JsonlPromptDatasetTests
             Columns = new ColumnOptions { Prompt = "prompt", Answer = "reward_model.ground_truth", Demonstration = "target", Id = "extra_info.index", Source = "data_source" },
             SystemPrompt = "think",
         };
-        var example = JsonlPromptDataset.Load(options).Single();
+        var example = DatasetReader.Load(options).Single();
         Assert.Multiple(() =>
         {
             Assert.That((example.Id, example.Source, example.Answer), Is.EqualTo(("7", "aime", "204")));
@@ -42,20 +42,20 @@ public sealed class JsonlPromptDatasetTests
     {
         DataOptions options = Options();
         File.WriteAllBytes(options.DatasetName, [.. "\n{\"prompt\":\""u8, 0xFF, .. "\",\"answer\":\"5\"}\n"u8]);
-        Assert.That(() => JsonlPromptDataset.Load(options), Throws.InstanceOf<LuffyException>().With.Message.EqualTo($"{options.DatasetName}:2: found bytes that are no UTF-8 at byte 11; expected UTF-8 text"));
+        Assert.That(() => DatasetReader.Load(options), Throws.InstanceOf<LuffyException>().With.Message.EqualTo($"{options.DatasetName}:2: found bytes that are no UTF-8 at byte 11; expected UTF-8 text"));
     }
 
     [Test]
     public void Half_a_surrogate_pair_is_named_with_its_place()
     {
         DataOptions options = Options("""{"prompt":"\ud800","answer":"5"}""");
-        Assert.That(() => JsonlPromptDataset.Load(options), Throws.InstanceOf<LuffyException>().With.Message.StartsWith($"{options.DatasetName}:1: the string at byte 10"));
+        Assert.That(() => DatasetReader.Load(options), Throws.InstanceOf<LuffyException>().With.Message.StartsWith($"{options.DatasetName}:1: the string at byte 10"));
     }
 
     [Test]
     public void What_is_not_mapped_has_plain_defaults()
     {
-        var example = JsonlPromptDataset.Load(Options("", """{"prompt":"Q","answer":"5"}""") with { SystemPrompt = "think" }).Single();
+        var example = DatasetReader.Load(Options("", """{"prompt":"Q","answer":"5"}""") with { SystemPrompt = "think" }).Single();
         Assert.That((example.Id, example.Source, example.Answer), Is.EqualTo(("2", "data", "5")));
         Assert.That(example.Messages, Is.EqualTo((ChatMessage[])[new("system", SystemPrompts.Think), new("user", "Q")]));
         Assert.That(example.Demonstrations, Is.Empty);
@@ -70,10 +70,10 @@ public sealed class JsonlPromptDatasetTests
             AnswerAfter = "####",
             DemonstrationTemplate = "{demonstration}\n</think>\n\n\\boxed{answer}",
         };
-        var example = JsonlPromptDataset.Load(options).Single();
+        var example = DatasetReader.Load(options).Single();
         Assert.That(example.Answer, Is.EqualTo("72"));
         Assert.That(example.Demonstrations.Single(), Is.EqualTo("She sold 48/2 = 24 {clips}.\nSo 72.\n</think>\n\n\\boxed{72}"));
-        var doubled = JsonlPromptDataset.Load(options with { DemonstrationTemplate = "{demonstration}</think>\\boxed{{answer}}" }).Single();
+        var doubled = DatasetReader.Load(options with { DemonstrationTemplate = "{demonstration}</think>\\boxed{{answer}}" }).Single();
         Assert.That(doubled.Demonstrations.Single(), Does.EndWith("</think>\\boxed{72}"));
     }
 
@@ -81,7 +81,7 @@ public sealed class JsonlPromptDatasetTests
     public void An_answer_pattern_finds_the_last_match()
     {
         var options = Options("""{"prompt":"Q","answer":"= 3, = 4"}""") with { AnswerPattern = "= ([0-9]+)" };
-        Assert.That(JsonlPromptDataset.Load(options).Single().Answer, Is.EqualTo("4"));
+        Assert.That(DatasetReader.Load(options).Single().Answer, Is.EqualTo("4"));
     }
 
     [TestCase("\"text\"", "text")]
@@ -96,7 +96,7 @@ public sealed class JsonlPromptDatasetTests
         {
             Columns = new ColumnOptions { Demonstration = "d" },
         };
-        var example = JsonlPromptDataset.Load(options)[0];
+        var example = DatasetReader.Load(options)[0];
         Assert.That(string.Join('|', example.Demonstrations.Concat(example.DemonstrationIds.Select(ids => string.Join(',', ids)))), Is.EqualTo(expected));
     }
 
@@ -114,7 +114,7 @@ public sealed class JsonlPromptDatasetTests
     public void A_malformed_row_is_reported_with_file_and_line(string row, string expected)
     {
         var options = Options("""{"prompt":"Q","answer":"1","d":"x","id":"one"}""", row) with { Columns = new ColumnOptions { Demonstration = "d", Id = row.Contains("\"id\"", StringComparison.Ordinal) ? "id" : null } };
-        var error = Assert.Throws<LuffyException>(() => JsonlPromptDataset.Load(options))!;
+        var error = Assert.Throws<LuffyException>(() => DatasetReader.Load(options))!;
         Assert.That(error.ExitCode, Is.EqualTo(1));
         Assert.That(error.Message, Does.StartWith(options.DatasetName).And.Contain(expected));
     }
@@ -122,12 +122,14 @@ public sealed class JsonlPromptDatasetTests
     [Test]
     public void Missing_empty_and_foreign_files_are_reported()
     {
-        string Message(DataOptions options) => Assert.Throws<LuffyException>(() => JsonlPromptDataset.Load(options))!.Message;
+        string Message(DataOptions options) => Assert.Throws<LuffyException>(() => DatasetReader.Load(options))!.Message;
         Assert.Multiple(() =>
         {
             Assert.That(Message(new DataOptions { DatasetName = "no-such.jsonl" }), Does.StartWith("no-such.jsonl: cannot be read"));
             Assert.That(Message(Options()), Does.Contain("the dataset is empty"));
-            Assert.That(Message(Options("PAR1....")), Does.Contain("Parquet"));
+            Assert.That(Message(Options("PAR1....")), Does.Contain("damaged Parquet data"));
+            Assert.That(Message(Options("ARROW1..")), Does.Contain("found an Arrow file").And.Contain("to_parquet()"));
+            Assert.That(Message(Options("""{"text":"Q"}""")), Does.Contain("found the columns text, which are of no layout known here; set columns.prompt"));
             Assert.That(Message(Options("""{"prompt":"Q","answer":"1"}""") with { Columns = new ColumnOptions { Demonstration = "zz" } }), Does.Contain("found no row with \"zz\""));
             Assert.That(Message(Options("""{"prompt":"Q","answer":"1"}""") with { AnswerAfter = "####" }), Does.Contain("answer: found \"1\", expected a text with \"####\""));
         });
@@ -141,7 +143,8 @@ public sealed class JsonlPromptDatasetTests
             options with { AnswerAfter = "#", AnswerPattern = "x" },
             options with { AnswerPattern = "(" },
             options with { DemonstrationTemplate = "{demonstration}" },
+            options with { Columns = new ColumnOptions { DemonstrationLogprobs = "q" } },
             options with { DemonstrationTemplate = "nothing", Columns = new ColumnOptions { Demonstration = "answer" } }])
-            Assert.That(Assert.Throws<LuffyException>(() => JsonlPromptDataset.Load(wrong))!.ExitCode, Is.EqualTo(2));
+            Assert.That(Assert.Throws<LuffyException>(() => DatasetReader.Load(wrong))!.ExitCode, Is.EqualTo(2));
     }
 }
