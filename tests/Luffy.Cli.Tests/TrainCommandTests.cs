@@ -179,6 +179,24 @@ public sealed class TrainCommandTests
     }
 
     [Test]
+    public async Task Data_is_inspected_and_printed()
+    {
+        string data = Path.Combine(_folder, "demonstrations.jsonl");
+        File.WriteAllLines(data, ["""{"prompt":"1+1","answer":"2","demonstration":"so\n</think>\n\\boxed{2}"}""", """{"prompt":"2+2","answer":"4","demonstration":"\\boxed{4}"}"""]);
+        (int code, string output, string error) = await Shell.RunAsync("", "data", "inspect", data, "--model", _model, "--samples", "1");
+        Assert.That((code, error), Is.EqualTo((0, "")));
+        Assert.That(output, Does.Contain("JSONL, 2 rows").And.Contain("recognised prompts and answers").And.Contain("left out 1 × demonstration that the reward calls wrong").And.Contain("row 2: no </think>").And.Contain("prompt tokens"));
+        (_, output, _) = await Shell.RunAsync("", "data", "inspect", data, "--json");
+        using JsonDocument json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement.GetProperty("left_out").GetProperty("demonstration_not_verified").GetProperty("count").GetInt32(), Is.EqualTo(1));
+        (_, output, _) = await Shell.RunAsync("", "data", "rows", data, "--columns", "answer", "--limit", "1");
+        Assert.That(output.TrimEnd(), Is.EqualTo("{\"answer\":\"2\"}"));
+        (code, _, error) = await Shell.RunAsync("", "data", "inspect", Path.Combine(_folder, "none.parquet"));
+        Assert.That((code, error), Is.EqualTo((1, error)));
+        Assert.That(error, Does.Contain("none.parquet: cannot be read"));
+    }
+
+    [Test]
     public async Task Generate_streams_text_and_separates_further_samples()
     {
         (int code, string output, string error) = await Shell.RunAsync("", "generate", "--model", _model, "--prompt", "@1+1", "--samples", "2",

@@ -99,7 +99,7 @@ public static class BatchReplay
             PrefixAdvantage = line.Has("prefix_advantage") ? line.Number("prefix_advantage") : null,
             // Given tokens of a prefix have none.
             OldLogProbs = line.Has("old_logprobs") ? line.Numbers("old_logprobs", response, allowNull: true) : null,
-            BehaviorLogProbs = line.Has("behavior_logprobs") ? line.Numbers("behavior_logprobs", response) : null,
+            BehaviorLogProbs = line.Has("behavior_logprobs") ? line.Numbers("behavior_logprobs", response, allowNull: true) : null,
             ReferenceLogProbs = reference,
             Weight = line.Has("loss_weight") ? line.Number("loss_weight") : 1,
             TokenWeights = line.Has("token_weights") ? line.Numbers("token_weights", response) : null,

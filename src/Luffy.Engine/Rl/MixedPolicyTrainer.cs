@@ -132,7 +132,7 @@ public sealed class MixedPolicyTrainer(TrainingConfiguration config, LanguageMod
         foreach (GroupRow row in groups.SelectMany(g => g.Rows))
         {
             // A replayed success is the policy's own.
-            if (row.IsDemonstration && row.BehaviorLogProbs is null) row.ImitationWeight = coefficient;
+            if (row.IsDemonstration && !row.Replayed) row.ImitationWeight = coefficient;
             if (config.Supervised.SftLossInterpolation) row.LossWeight = 1 - coefficient;
         }
     }

@@ -72,7 +72,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         {
             for (int i = 0; i < rows; i++)
             {
-                GroupRow row = Demonstration(prompt, demonstration, member: true);
+                GroupRow row = Demonstration(prompt, 0, member: true);
                 row.PrefixAdvantage = i == rows - 1 ? 1 : 0;
                 group.Rows.Add(row);
             }
@@ -88,7 +88,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
 
     /// <summary>Rows of all demonstrations of the prompts, for imitation.</summary>
     public IReadOnlyList<RolloutGroup> Demonstrations(IReadOnlyList<TokenizedPrompt> prompts) =>
-        [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select(d => Demonstration(p, d, member: false))]))];
+        [.. prompts.Select(p => new RolloutGroup(p, [.. p.Demonstrations.Select((_, i) => Demonstration(p, i, member: false))]))];
 
     private void AddRequests(List<GroupRequest> requests, ReplayPrompt replay, int group, double progress, ulong seed)
     {
@@ -154,11 +154,12 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         };
     }
 
-    private GroupRow Replayed(TokenizedPrompt prompt, Experience success) => Given(prompt, success.Response, success.LogProbs, member: true);
+    private GroupRow Replayed(TokenizedPrompt prompt, Experience success) => Given(prompt, success.Response, success.LogProbs, member: true, replayed: true);
 
-    private GroupRow Demonstration(TokenizedPrompt prompt, int[] ids, bool member) => Given(prompt, ids, null, member);
+    private GroupRow Demonstration(TokenizedPrompt prompt, int number, bool member) =>
+        Given(prompt, prompt.Demonstrations[number], prompt.LogProbsOf(number), member, replayed: false);
 
-    private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs, bool member)
+    private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs, bool member, bool replayed)
     {
         string text = CompletionText.Decode(model.Tokenizer, ids);
         return new GroupRow
@@ -167,6 +168,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
             PromptLength = prompt.PromptIds.Length,
             OffPolicyTokens = ids.Length,
             BehaviorLogProbs = behaviorLogProbs,
+            Replayed = replayed,
             LeftOut = !member,
             Text = text,
             Result = reward.Score(prompt.Example, text),
@@ -181,7 +183,8 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     {
         GuidanceOptions guidance = config.Guidance;
         if (guidance.DemonstrationGate is { } gate && group.SolvedSamples > gate) return;
-        foreach (int[] ids in group.Prompt.Demonstrations.Take(guidance.NumDemonstrations)) group.Rows.Add(Demonstration(group.Prompt, ids, config.Supervised.DemonstrationsAreMembers));
+        int rows = Math.Min(guidance.NumDemonstrations, group.Prompt.Demonstrations.Count);
+        for (int i = 0; i < rows; i++) group.Rows.Add(Demonstration(group.Prompt, i, config.Supervised.DemonstrationsAreMembers));
     }
 
     // What is asked of the engine for a group, and what its answers begin with.

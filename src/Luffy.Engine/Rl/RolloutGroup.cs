@@ -24,8 +24,14 @@ public sealed class GroupRow
     /// <summary>True where the longest completion allowed cut it off.</summary>
     public bool Truncated { get; init; }
 
-    /// <summary>ln π_past of each response token of a replayed success; null for other rows.</summary>
+    /// <summary>
+    /// ln of the probability that each response token had where it was written: of a replayed success π_past, of a demonstration what the teacher
+    /// recorded, NaN for a token without; null for other rows.
+    /// </summary>
     public float[]? BehaviorLogProbs { get; init; }
+
+    /// <summary>Whether it is a past success of the policy itself.</summary>
+    public bool Replayed { get; init; }
 
     /// <summary>The response as text.</summary>
     public required string Text { get; init; }

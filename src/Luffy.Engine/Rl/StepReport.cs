@@ -71,7 +71,7 @@ internal static class StepReport
     /// <summary>The store of past successes after the step, and what the step took out of it.</summary>
     public static void Experience(StepMetrics m, ExperienceStore store, IReadOnlyList<RolloutGroup> groups)
     {
-        m["experience/replayed_groups"] = groups.Count(g => g.Rows.Exists(r => r.BehaviorLogProbs is not null));
+        m["experience/replayed_groups"] = groups.Count(g => g.Rows.Exists(r => r.Replayed));
         m["experience/started"] = store.Started ? 1 : 0;
         m["experience/prompts"] = store.Prompts;
         m["experience/successes"] = store.Successes;

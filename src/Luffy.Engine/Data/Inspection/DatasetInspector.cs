@@ -22,7 +22,7 @@ public static class DatasetInspector
     {
         ArgumentNullException.ThrowIfNull(config);
         DatasetReader reader = DatasetReader.Open(config.Data);
-        DemonstrationValidator? validator = modelDirectory is null ? null : TrainingData.Validator(config, BuiltInModel.Resolve(modelDirectory));
+        DemonstrationValidator? validator = modelDirectory is null ? null : TrainingData.Validator(config, ModelDirectory.Resolve(modelDirectory));
         IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
         var count = new Counts();
         foreach (PromptExample[] chunk in reader.Read().Chunk(RowsAtOnce))
