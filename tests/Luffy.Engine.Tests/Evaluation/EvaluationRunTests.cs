@@ -22,17 +22,17 @@ public sealed class EvaluationRunTests
         string file = Path.Combine(folder, "data.jsonl");
         string twice = """{"prompt":"3 + 4","answer":"7","source":"aime"}""";
         File.WriteAllLines(file, [twice, """{"prompt":"12 + 30","answer":"42","source":"math"}""", twice, """{"prompt":"5 + 5","answer":"10","source":"math"}""", twice]);
-        return new EvaluationRunOptions { ModelDirectory = "builtin", Data = new DataOptions { DatasetName = file }, Samples = samples, MaxNewTokens = 12, Temperature = 1, Output = Responses, Batch = 3 };
+        return new EvaluationRunOptions { ModelDirectory = "builtin", Data = new DataOptions { DatasetName = file }, Samples = samples, MaxNewTokens = 12, Temperature = 3, Output = Responses, Batch = 3 };
     }
 
-    private static EvaluationOutcome Run(EvaluationRunOptions options, CancellationToken cancellation = default, StringWriter? said = null) =>
+    private static EvaluationOutcome Run(EvaluationRunOptions options, StringWriter? said = null, CancellationToken cancellation = default) =>
         EvaluationRun.Execute(options, new ModelOptions { Backend = "cpu" }, new RunConsole(said ?? new StringWriter(), live: false, quiet: said is null), cancellation);
 
     [Test]
     public void Repeated_rows_are_samples_of_one_problem()
     {
         using var said = new StringWriter();
-        EvaluationOutcome outcome = Run(Options(), said: said);
+        EvaluationOutcome outcome = Run(Options(), said);
         Assert.That(said.ToString(), Does.Contain("aime: 1 problems stand in the file 3 times each, so each is sampled 3 times"));
         Assert.That(outcome.Graded.Select(g => (g.Item, g.Sample)), Is.EqualTo(((int, int)[])[(0, -1), (0, 0), (0, 1), (0, 2), (1, -1), (2, -1)]));
         Assert.That(outcome.Sources.Select(s => (s.Source, s.Problems, s.Samples)), Is.EqualTo(((string, int, int)[])[("aime", 1, 3), ("math", 2, 0), ("id_mean", 3, 0)]));
@@ -63,7 +63,7 @@ public sealed class EvaluationRunTests
         bool stopped = false;
         try
         {
-            Run(Options(2), source.Token, said);
+            Run(Options(2), said, source.Token);
         }
         catch (OperationCanceledException)
         {
@@ -77,7 +77,7 @@ public sealed class EvaluationRunTests
         {
             // As a killed process leaves it: the last line half written.
             File.AppendAllText(partial, "{\"item\":0,\"id\"");
-            Assert.That(() => Run(Options(2) with { Temperature = 0.5 }), Throws.InstanceOf<LuffyException>().With.Message.Contains("whose temperature was 1, expected 0.5"));
+            Assert.That(() => Run(Options(2) with { Temperature = 0.5 }), Throws.InstanceOf<LuffyException>().With.Message.Contains("whose temperature was 3, expected 0.5"));
             Run(Options(2));
         }
 
