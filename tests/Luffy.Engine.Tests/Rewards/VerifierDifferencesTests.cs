@@ -31,14 +31,27 @@ public sealed class VerifierDifferencesTests
     // Math-Verify: wrong, because \log is taken as one of the two.
     [TestCase("\\log_{10} 2", "\\log 2", true, TestName = "A logarithm without a base may be decadic")]
     [TestCase("\\ln 2", "\\log 2", true, TestName = "A logarithm without a base may be natural")]
+    // Math-Verify: right, because \mathrm{e} is read as nothing on both sides.
+    [TestCase("1 - \\frac{1}{\\mathrm{e}}", "1 + \\frac{1}{\\mathrm{e}}", false, TestName = "An upright e is Euler's number")]
     // Math-Verify: right, because the last value of a chain counts, whatever is named before.
     [TestCase("5", "x = y = 5", false, TestName = "A chain of two unknowns names two values")]
     public void The_verifier_differs_with_reason(string gold, string answer, bool equal) => Assert.That(MathVerifier.AreEqual(gold, answer), Is.EqualTo(equal));
 
-    // Math-Verify joins neighbouring boxes; the reference that Luffy follows takes the last one, and so a model cannot try several.
+    // Math-Verify: wrong, because boxes with a comma and fewer than 70 characters between them are one list. The reference that Luffy follows
+    // takes the last one, which here is plainly the answer.
     [Test]
-    public void Only_the_last_box_counts() =>
-        Assert.That(MathVerifier.Verify("1,2", "\\boxed{1} and \\boxed{2}"), Is.EqualTo(new VerifyRecord(false, "1,2", "2")));
+    public void A_box_after_other_words_may_be_the_answer_alone() =>
+        Assert.That(MathVerifier.Verify("6", "We get \\boxed{3}, so the answer is \\boxed{6}").Correct, Is.True);
+
+    // Math-Verify: right, because "final answer is" goes before a box. Here a box is the answer, whatever is said after it.
+    [Test]
+    public void A_box_counts_before_anything_announced() =>
+        Assert.That(MathVerifier.Verify("41", "\\boxed{40} The final answer is $41$."), Is.EqualTo(new VerifyRecord(false, "41", "40")));
+
+    // Math-Verify: wrong, because a formula between dollar signs has to be on one line.
+    [Test]
+    public void A_formula_may_have_lines_of_its_own() =>
+        Assert.That(MathVerifier.Verify("9", "So this is what we get: $\n 9 \n$").Correct, Is.True);
 
     // Math-Verify searches the thought as well; the reference scores nothing before </think>.
     [Test]

@@ -15,7 +15,7 @@ public sealed class VerifierFuzzTests
         "+", "-", "*", "/", "^", "^{", "_", "_{", "!", "!!", "\\pm", "\\mp", "=", "<", ">", "\\le", "\\in", "\\cup", "\\cap", "\\setminus", "\\infty", ",", ";", " and ", " or ",
         "\\text{", "cm", " apples", "\\sin ", "\\cos", "\\tan(", "\\ln ", "\\log_", "\\arcsin", "\\lfloor ", "\\rfloor", "|", "\\begin{pmatrix}", "\\end{pmatrix}", "&", "\\\\", "%",
         "^\\circ", "\\binom{", "\\mathbb{R}", "\\emptyset", ":", "1,234", "\\overline{", "\\dot{", "\\left", "\\right", "f(", "'", " ", "½", "√", "²", "≤", "\\boxed{", "</think>", "\\foo",
-        "$", "\uD83D", "\\equiv", "\\pmod", "99999999999999999999", "(x+1)^{30}", "(a+b+c+d)^{20}", "2^{2000}", "1000!", "\\frac12", "10^", "**", "e5", "The answer is ", "\0",
+        "$", "…", "\\sum_{k=1}^{", "\\sum_{i=0}^n ", "\\prod_{k=1}^5", "\\begin{vmatrix}1&2\\\\3&4\\end{vmatrix}", "\\begin{pmatrix}1&x\\\\3&4\\end{pmatrix}", "^T", " \\boxed{2} and \\boxed{", "\uD83D", "\\equiv", "\\pmod", "99999999999999999999", "(x+1)^{30}", "(a+b+c+d)^{20}", "2^{2000}", "1000!", "\\frac12", "10^", "**", "e5", "The answer is ", "\0",
     ];
 
     // LUFFY_FUZZ=1000000 makes a million of them, which takes minutes.
@@ -51,6 +51,11 @@ public sealed class VerifierFuzzTests
     [TestCase("\\begin{pmatrix}", "1", "\\end{pmatrix}")]
     [TestCase("$ the answer is ", "1", "")]
     [TestCase("\\[", "1", "")]
+    [TestCase("\\sum_{k=1}^{9}", "k", "")]
+    [TestCase("\\sum_{k=1}^{n}", "k", "")]
+    [TestCase("\\begin{pmatrix}1&x\\\\y&1\\end{pmatrix}", "1", "")]
+    [TestCase("\\boxed{1}, ", "1", "")]
+    [TestCase("\\boxed{1} and then ", "\\boxed{2}", "")]
     public void Repetition_is_judged_quickly(string before, string middle, string after)
     {
         foreach (int times in (int[])[10, 30, 100, 400, 1000])

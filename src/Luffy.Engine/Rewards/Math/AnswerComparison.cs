@@ -21,8 +21,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
         var (answers, answerNamed) = Assignments.Spread(ExpressionRewriter.Items(answer));
         if (goldNamed != answerNamed)
         {
-            if (goldNamed && !answers.Any(item => item is Relation)) golds = Assignments.Values(golds);
-            else if (answerNamed && !golds.Any(item => item is Relation)) answers = Assignments.Values(answers);
+            if (goldNamed && !answers.Any(item => item is Relation)) golds = Assignments.Tuples(golds) ?? Assignments.Values(golds);
+            else if (answerNamed && !golds.Any(item => item is Relation)) answers = Assignments.Tuples(answers) ?? Assignments.Values(answers);
         }
 
         return (golds, answers) switch
@@ -102,8 +102,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
                     || (a.Operator != '∖' && AreSameItem(a.Left, b.Right) && AreSameItem(a.Right, b.Left)));
         }
 
-        if (MatrixOf(gold) is { } matrix) return SameMatrix(matrix, answer);
-        if (MatrixOf(answer) is { } other) return SameMatrix(other, gold);
+        if (gold is Matrix matrix) return SameMatrix(matrix, answer);
+        if (answer is Matrix other) return SameMatrix(other, gold);
         if (gold is Collection || answer is Collection) return SameCollection(gold, answer);
         return SameNumber(gold, answer);
     }
@@ -115,6 +115,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
             || (e is Collection { Kind: CollectionKind.List } list && list.Items.All(RealSet.IsWrittenAsOne) && list.Items.Any(item => item is Relation));
         if (!IsOne(gold) && !IsOne(answer)) return null;
         if (RealSet.Of(gold, numbers) is not { } a || RealSet.Of(answer, numbers) is not { } b) return null;
+        // A gold answer 1 ≤ |x| ≤ 2 may be solved for x; an answer that repeats it unsolved equals no other.
+        if (RealSet.IsOfAbsoluteValue(gold)) (a, b) = (a.OfBothSigns(), RealSet.IsOfAbsoluteValue(answer) ? b.OfBothSigns() : b);
         if (a.Intervals.Count != b.Intervals.Count) return false;
         return a.Intervals.Zip(b.Intervals).All(pair => pair.First.LowOpen == pair.Second.LowOpen && pair.First.HighOpen == pair.Second.HighOpen
             && SameEnd(pair.First.Low, pair.Second.Low) && SameEnd(pair.First.High, pair.Second.High));
@@ -186,19 +188,10 @@ internal sealed class AnswerComparison(VerificationBudget budget)
         return !numbers.AreEqual(answer[0], new Literal(0));
     }
 
-    // A matrix, or a number times one.
-    private static Matrix? MatrixOf(Expression expression)
-    {
-        if (expression is Matrix matrix) return matrix;
-        if (expression is not Product product || product.Factors.OfType<Matrix>().Take(2).Count() != 1) return null;
-        var factors = product.Factors.Where(factor => factor is not Matrix).ToList();
-        return new Matrix([.. product.Factors.OfType<Matrix>().Single().Rows.Select(row => (IReadOnlyList<Expression>)[.. row.Select(entry => new Product([.. factors, entry]))])]);
-    }
-
     // A column or a row may be written as a tuple.
     private bool SameMatrix(Matrix matrix, Expression other)
     {
-        if (MatrixOf(other) is { } b)
+        if (other is Matrix b)
             return matrix.Rows.Count == b.Rows.Count && matrix.Rows.Zip(b.Rows).All(rows => InOrder(rows.First, rows.Second));
         if (other is not Collection { Kind: CollectionKind.Tuple or CollectionKind.Bracketed } tuple) return false;
         if (matrix.Rows.Count == 1) return InOrder(matrix.Rows[0], tuple.Items);

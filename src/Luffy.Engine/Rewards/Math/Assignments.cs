@@ -54,4 +54,13 @@ internal static class Assignments
 
     /// <summary>The values of items that all give one.</summary>
     public static List<Expression> Values(List<Expression> items) => [.. items.Select(item => Value((Relation)item)!)];
+
+    /// <summary>Several solutions for the same unknowns in the same order, as in x = 1, y = 2, x = 3, y = 4, as tuples; null where they are none.</summary>
+    public static List<Expression>? Tuples(List<Expression> items)
+    {
+        var names = items.Select(item => (item as Relation)?.Sides[0] is Variable variable ? variable.Name : null).ToList();
+        int size = names.IndexOf(names[0], 1);
+        if (size < 2 || names.Count % size != 0 || names.Where((name, i) => name is null || name != names[i % size]).Any()) return null;
+        return [.. Values(items).Chunk(size).Select(values => new Collection(CollectionKind.Tuple, values))];
+    }
 }

@@ -42,6 +42,7 @@ internal sealed partial class ExpressionParser
             return new BasedNumber(digits, ParseBase());
         }
 
+        if (digits.Contains('.', StringComparison.Ordinal) && !digits.Contains('e', StringComparison.Ordinal) && TryTake('…')) return Continued(digits);
         bool point = Current.Is('.') && (Next.IsCommand("overline") || Next.IsCommand("dot"));
         if (point) position++;
         if (!(point || digits.Contains('.', StringComparison.Ordinal)) || !(Current.IsCommand("overline") || Current.IsCommand("dot"))) return ParseNumber(digits);
@@ -50,10 +51,12 @@ internal sealed partial class ExpressionParser
         string period = Current.Kind == TokenKind.Number && Current.Text.All(char.IsAsciiDigit) ? Take().Text : throw Unreadable("repeating digits");
         if (braces) Expect('}');
         var start = ParseNumber(digits);
-        // The period P of n digits behind d decimals adds P / ((10^n − 1)·10^d).
-        var repeated = new Rational(BigInteger.Parse(period), (BigInteger.Pow(10, period.Length) - 1) * BigInteger.Pow(10, int.Max(0, start.Decimals)));
-        return new Literal(start.Value + repeated);
+        return new Literal(start.Value + Repeated(period, int.Max(0, start.Decimals)));
     }
+
+    // The period P of n digits behind d decimals adds P / ((10^n − 1)·10^d).
+    private static Rational Repeated(string period, int decimals) =>
+        new(BigInteger.Parse(period), (BigInteger.Pow(10, period.Length) - 1) * BigInteger.Pow(10, decimals));
 
     private int ParseBase()
     {
@@ -202,6 +205,8 @@ internal sealed partial class ExpressionParser
                 return new Call("binom", upper, ParseArgument(oneDigit: true));
             case "begin":
                 return ParseEnvironment();
+            case "sum" or "prod":
+                return ParseSeries(product: command == "prod");
         }
 
         if (!LatexVocabulary.Accents.Contains(command)) throw new UnreadableAnswerException($"found '\\{command}', which is not known here");

@@ -192,7 +192,7 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
             TokenKind.Word => LatexVocabulary.Functions.ContainsKey(token.Text)
                 ? Next.Kind != TokenKind.End && !IsSeparator(Next)
                 : IsProductOfLetters(token.Text) && !UnitNames.IsUnit(token.Text),
-            TokenKind.Command => token.Text is "frac" or "sqrt" or "binom" or "begin" || LatexVocabulary.Accents.Contains(token.Text),
+            TokenKind.Command => token.Text is "frac" or "sqrt" or "binom" or "begin" or "sum" or "prod" || LatexVocabulary.Accents.Contains(token.Text),
             TokenKind.Symbol => token.Text[0] is '(' or '[' or '{' or '⌊' or '⌈' or '∞' || (token.Is('|') && bars == 0),
             _ => false,
         };

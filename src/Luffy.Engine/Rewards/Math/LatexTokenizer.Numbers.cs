@@ -66,6 +66,8 @@ internal static class ThousandsSeparators
     {
         var rest = text[at..];
         if (rest.StartsWith("{,}")) return 3;
+        if (rest.StartsWith("{, }") || rest.StartsWith(" {,}")) return 4;
+        if (rest.StartsWith(" {, }")) return 5;
         if (rest.StartsWith(",\\!") || rest.StartsWith(", \\!"))
         {
             int length = rest.IndexOf('!') + 1;

@@ -85,6 +85,7 @@ internal ref partial struct LatexTokenizer
         else if (LatexVocabulary.Fractions.TryGetValue(c, out var fraction)) AddFraction(fraction.Top, fraction.Bottom);
         else if (LatexVocabulary.Greek.TryGetValue(c.ToString(), out string? greek)) Add(TokenKind.Letter, greek);
         else if (c == '√') Add(TokenKind.Command, "sqrt");
+        else if (c is '∑' or '∏') Add(TokenKind.Command, c == '∑' ? "sum" : "prod");
         else if (c == '∛') Add(TokenKind.Word, "cbrt");
         else if (c == '^' && DegreeLength() is > 0 and var length)
         {
@@ -212,6 +213,13 @@ internal ref partial struct LatexTokenizer
         else if (name is "dfrac" or "tfrac" or "cfrac") Add(TokenKind.Command, "frac");
         else if (name is "dbinom" or "tbinom") Add(TokenKind.Command, "binom");
         else if (name is "sqrt" or "frac" or "binom" or "begin" or "end" or "choose" or "over" or "pmod" or "bmod" or "mod" || LatexVocabulary.Accents.Contains(name)) Add(TokenKind.Command, name);
+        else if (name.StartsWith("quad", StringComparison.Ordinal))
+        {
+            // \quadx_2: a space that ran into the letter behind it.
+            space = true;
+            position -= name.Length - "quad".Length;
+        }
+        else if (name == "top") Add(TokenKind.Letter, "T");
         else if (name is "infin") AddSymbol('∞');
         else if (LatexVocabulary.Functions.ContainsKey(name)) Add(TokenKind.Word, name);
         else Add(TokenKind.Command, name);

@@ -6,7 +6,7 @@ namespace Luffy.Engine.Rewards.Math;
 /// <param name="sample">The number of the point. The first four are positive, the next four of either sign, the rest positive integers.</param>
 /// <param name="naturalLogarithm">Whether \log without a base is the natural one; else the decadic.</param>
 /// <param name="budget">What evaluation may take.</param>
-internal sealed class NumericEvaluator(int sample, bool naturalLogarithm, VerificationBudget budget)
+internal sealed partial class NumericEvaluator(int sample, bool naturalLogarithm, VerificationBudget budget)
 {
     /// <summary>The points there are.</summary>
     public const int Samples = 12;
@@ -20,7 +20,7 @@ internal sealed class NumericEvaluator(int sample, bool naturalLogarithm, Verifi
         switch (expression)
         {
             case Literal literal: return Approximation.Of(literal.Value.ToDouble());
-            case Variable variable: return new(ValueOf(variable.Name), 0);
+            case Variable variable: return new(indices.TryGetValue(variable.Name, out double index) ? index : ValueOf(variable.Name), 0);
             case Constant { Kind: ConstantKind.Pi }: return Approximation.Of(double.Pi);
             case Constant { Kind: ConstantKind.E }: return Approximation.Of(double.E);
             case Constant { Kind: ConstantKind.ImaginaryUnit }: return new(I, 0);
@@ -105,6 +105,7 @@ internal sealed class NumericEvaluator(int sample, bool naturalLogarithm, Verifi
     {
         string name = call.Function;
         if (call.Arguments.Count == 0) return Approximation.Undefined;
+        if (name is ExpressionParser.SumFunction or ExpressionParser.ProductFunction) return EvaluateSeries(call);
         var x = Evaluate(call.Arguments[0]);
         if (call.Arguments.Count == 2)
         {

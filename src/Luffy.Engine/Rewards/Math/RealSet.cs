@@ -52,6 +52,21 @@ internal sealed record RealSet(IReadOnlyList<RealSet.Interval> Intervals)
         }
     }
 
+    /// <summary>Whether an inequality is one of an unknown's absolute value.</summary>
+    public static bool IsOfAbsoluteValue(Expression expression) =>
+        expression is Relation relation && relation.Sides.Any(side => side is Call { Function: "abs", Arguments: [Variable] });
+
+    /// <summary>Of a set of absolute values, the numbers that have them.</summary>
+    public RealSet OfBothSigns()
+    {
+        var zero = new End(new Literal(0), 0);
+        var positive = Intersection(this, new([new Interval(zero, PlusInfinity, false, true)]));
+        return Union(positive, new([.. positive.Intervals.Reverse().Select(i => new Interval(Opposite(i.High), Opposite(i.Low), i.HighOpen, i.LowOpen))]));
+    }
+
+    private static End Opposite(End end) =>
+        new(end.Expression is Literal number ? new Literal(-number.Value) : new Product([new Literal(-1), end.Expression]), -end.Value);
+
     private static End? EndOf(Expression expression, ExpressionEquality numbers) =>
         numbers.RealValue(expression is Quantity { Unit: UnitNames.Degree } angle ? angle.Value : expression) is var value && !double.IsNaN(value) ? new End(expression, value) : null;
 
