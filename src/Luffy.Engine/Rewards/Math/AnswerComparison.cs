@@ -9,6 +9,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
 {
     private static readonly string[] EmptySets = ["no solution", "no solutions", "none", "empty set", "the empty set"];
 
+    private static readonly string[] Reals = ["all real numbers", "all reals", "any real number", "real numbers", "all real values", "all real numbers x"];
+
     private readonly ExpressionEquality numbers = new(budget);
 
     /// <summary>Compares whole answers.</summary>
@@ -21,6 +23,8 @@ internal sealed class AnswerComparison(VerificationBudget budget)
         var (answers, answerNamed) = Assignments.Spread(ExpressionRewriter.Items(answer));
         if (goldNamed != answerNamed)
         {
+            if (answers is [Collection { Kind: CollectionKind.Tuple } pair] && Assignments.Orders(golds) is { } orders) return orders.Any(order => InOrder(order, pair.Items));
+            if (golds is [Collection { Kind: CollectionKind.Tuple } wanted] && Assignments.Orders(answers) is { } found) return found.Any(order => InOrder(wanted.Items, order));
             if (goldNamed && !answers.Any(item => item is Relation)) golds = Assignments.Tuples(golds) ?? Assignments.Values(golds);
             else if (answerNamed && !golds.Any(item => item is Relation)) answers = Assignments.Tuples(answers) ?? Assignments.Values(answers);
         }
@@ -74,6 +78,7 @@ internal sealed class AnswerComparison(VerificationBudget budget)
     private bool AreSameItem(Expression gold, Expression answer)
     {
         budget.Spend();
+        (gold, answer) = (AsReals(gold), AsReals(answer));
         if (CompareSets(gold, answer) is { } sameSet) return sameSet;
         switch (gold, answer)
         {
@@ -84,7 +89,7 @@ internal sealed class AnswerComparison(VerificationBudget budget)
             case (_, Relation b):
                 return (Assignments.Value(b) ?? Assignments.Result(b)) is { } value && AreSameItem(gold, value);
             case (Phrase a, Phrase b):
-                return SameWords(a.Text, b.Text);
+                return SameWords(a.Text, b.Text) || (SaysNothing(a.Text) && SaysNothing(b.Text));
             case (Phrase words, Collection { Kind: CollectionKind.Set, Items.Count: 0 }):
                 return SaysNothing(words.Text);
             case (Collection { Kind: CollectionKind.Set, Items.Count: 0 }, Phrase words):
@@ -127,9 +132,19 @@ internal sealed class AnswerComparison(VerificationBudget budget)
 
     private static bool SameWords(string gold, string answer)
     {
-        static string Bare(string text) => string.Concat(text.Where(char.IsLetterOrDigit));
+        static string Bare(string text) => string.Concat(WithoutArticle(text.Trim()).Where(char.IsLetterOrDigit));
         return Bare(gold) is { Length: > 0 } words && words.Equals(Bare(answer), StringComparison.OrdinalIgnoreCase);
     }
+
+    // The circle, a circle and circle are one.
+    private static string WithoutArticle(string text)
+    {
+        int space = text.IndexOf(' ', StringComparison.Ordinal);
+        return space > 0 && text[..space].ToUpperInvariant() is "THE" or "A" or "AN" ? text[space..] : text;
+    }
+
+    private static Expression AsReals(Expression expression) =>
+        expression is Phrase phrase && Reals.Any(words => SameWords(phrase.Text, words)) ? new Constant(ConstantKind.Reals) : expression;
 
     private static bool SaysNothing(string text) => EmptySets.Any(words => SameWords(text, words));
 
@@ -138,13 +153,16 @@ internal sealed class AnswerComparison(VerificationBudget budget)
     {
         var (goldValue, goldUnit) = gold is Quantity a ? (a.Value, a.Unit) : (gold, "");
         var (answerValue, answerUnit) = answer is Quantity b ? (b.Value, b.Unit) : (answer, "");
+        var degree = new Product([new Constant(ConstantKind.Pi), new Literal(new Rational(1, 180))]);
+        if ((goldUnit, answerUnit) is (UnitNames.Degree, UnitNames.Radian)) return AreSameItem(Scaled(goldValue, degree), answerValue);
+        if ((goldUnit, answerUnit) is (UnitNames.Radian, UnitNames.Degree)) return AreSameItem(goldValue, Scaled(answerValue, degree));
         if (goldUnit.Length > 0 && answerUnit.Length > 0 && goldUnit != answerUnit) return false;
         if (AreSameItem(goldValue, answerValue)) return true;
         if (goldUnit == answerUnit) return false;
         Expression? scale = (goldUnit + answerUnit) switch
         {
             UnitNames.Percent => new Literal(new Rational(1, 100)),
-            UnitNames.Degree => new Product([new Constant(ConstantKind.Pi), new Literal(new Rational(1, 180))]),
+            UnitNames.Degree => degree,
             _ => null,
         };
         if (scale is null) return false;

@@ -36,6 +36,9 @@ internal static class Assignments
     public static (List<Expression> Items, bool Named) Spread(List<Expression> items)
     {
         if (items.Count == 0 || items[0] is not Relation first || Value(first) is null) return (items, false);
+        // (x, y) = (1, 2)
+        if (items.Count == 1 && first is { Operators: ['='], Sides: [Collection { Kind: CollectionKind.Tuple } unknowns, Collection { Kind: CollectionKind.Tuple } values] } && unknowns.Items.Count == values.Items.Count)
+            return ([.. unknowns.Items.Zip(values.Items).Select(pair => new Relation([pair.First, pair.Second], ['=']))], true);
         var spread = new List<Expression> { first };
         var name = first;
         foreach (var item in items.Skip(1))
@@ -54,6 +57,17 @@ internal static class Assignments
 
     /// <summary>The values of items that all give one.</summary>
     public static List<Expression> Values(List<Expression> items) => [.. items.Select(item => Value((Relation)item)!)];
+
+    /// <summary>
+    /// The values of items that give one each to different unknowns, as tuples: in the order of writing and in the alphabet's; null for other items.
+    /// </summary>
+    public static IReadOnlyList<Expression>[]? Orders(List<Expression> items)
+    {
+        var names = items.Select(item => ((item as Relation)?.Sides[0] as Variable)?.Name).ToList();
+        if (names.Count < 2 || names.Contains(null) || names.Distinct().Count() < names.Count) return null;
+        var values = Values(items);
+        return [values, [.. values.Zip(names).OrderBy(value => value.Second, StringComparer.Ordinal).Select(value => value.First)]];
+    }
 
     /// <summary>Several solutions for the same unknowns in the same order, as in x = 1, y = 2, x = 3, y = 4, as tuples; null where they are none.</summary>
     public static List<Expression>? Tuples(List<Expression> items)

@@ -84,7 +84,7 @@ internal sealed partial class ExpressionParser
     {
         if (AtPhrase(inRelation)) return ParsePhrase();
         var first = ParseSet();
-        if (Current.Is(':') && !AtElementEnd())
+        if (Current.Is(':') && !AtElementEnd() && !(startsSet && first is not Literal))
         {
             var parts = new List<Expression> { first };
             while (TryTake(':')) parts.Add(ParseSet());
@@ -101,6 +101,7 @@ internal sealed partial class ExpressionParser
     {
         var token = Current;
         if (token.Kind == TokenKind.Text) return token.Text.Length > 1 || EndsAfter(1);
+        if (token.Text is "the" or "The" or "a" or "A" or "an" or "An" && Next is { Kind: TokenKind.Word, SpaceBefore: true } && !IsProductOfLetters(Next.Text) && !LatexVocabulary.Functions.ContainsKey(Next.Text)) return true;
         if (token.Kind != TokenKind.Word || LatexVocabulary.Functions.ContainsKey(token.Text)) return false;
         // ABC alone may name a figure or an order: its letters do not change places. ab is a product, and so is each side of MR = MC.
         return !IsProductOfLetters(token.Text)
@@ -126,7 +127,7 @@ internal sealed partial class ExpressionParser
     // What follows a value up to the item's end: %, or words with powers and slashes.
     private string? TakeUnit()
     {
-        if (AtElementEnd() || IsRelation(Current)) return null;
+        if (AtElementEnd() || IsRelation(Current) || (startsSet && Current.Is(':'))) return null;
         if (Current.Kind == TokenKind.Command && Current.Text is "pmod" or "mod" or "bmod")
         {
             while (!AtElementEnd() || Current.Is(')') || Current.Is('}')) Take();

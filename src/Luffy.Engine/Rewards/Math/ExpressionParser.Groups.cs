@@ -47,7 +47,9 @@ internal sealed partial class ExpressionParser
         if (TryTake('⦄')) return new Collection(CollectionKind.Set, []);
         bars++;
         Enter();
+        startsSet = true;
         var first = ParseElement();
+        startsSet = false;
         if (TryTake('|') || TryTake(':'))
         {
             // {x | x > 3}: the condition is what counts.

@@ -17,6 +17,9 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
 
     private int position, depth, bars, plusMinusSigns;
 
+    // Within {x : …} a colon is no ratio's.
+    private bool startsSet;
+
     private Token Current => tokens[position];
 
     private Token Next => tokens[int.Min(position + 1, tokens.Count - 1)];
@@ -205,7 +208,11 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
     private Expression ParsePostfix()
     {
         Enter();
+        bool letters = Current.Kind == TokenKind.Word;
         var value = ParsePrimary();
+        // Of letters beside each other an exponent or factorial belongs to the last: ab^2.
+        IReadOnlyList<Expression> before = [];
+        if (letters && value is Product product) (before, value) = ([.. product.Factors.SkipLast(1)], product.Factors[^1]);
         for (int count = 0; ; count++)
         {
             if (count > 8) throw new VerificationLimitException("an answer has more than 8 exponents and factorials behind one another");
@@ -216,7 +223,7 @@ internal sealed partial class ExpressionParser(List<Token> tokens)
         }
 
         depth--;
-        return value;
+        return before.Count == 0 ? value : new Product([.. before, value]);
     }
 
     private Call TakeFactorial(Expression value)

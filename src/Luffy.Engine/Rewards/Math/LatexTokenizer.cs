@@ -237,6 +237,7 @@ internal ref partial struct LatexTokenizer
             foreach (var token in Tokenize(content, commasSeparate))
                 if (token.Kind != TokenKind.End) Add(token.Kind, token.Text);
         }
+        else if (LatexVocabulary.Functions.ContainsKey(content) && text[position..].TrimStart() is ['(', ..] or ['\\', 'l', 'e', 'f', 't', '(', ..]) Add(TokenKind.Word, content);
         else if (content.Length > 0) Add(TokenKind.Text, content);
         space = true;
     }

@@ -19,7 +19,7 @@ internal sealed partial class NumericEvaluator(int sample, bool naturalLogarithm
         budget.Spend();
         switch (expression)
         {
-            case Literal literal: return Approximation.Of(literal.Value.ToDouble());
+            case Literal literal: return literal.Value.IsInteger && literal.Value.Bits < 50 ? new(literal.Value.ToDouble(), 0) : Approximation.Of(literal.Value.ToDouble());
             case Variable variable: return new(indices.TryGetValue(variable.Name, out double index) ? index : ValueOf(variable.Name), 0);
             case Constant { Kind: ConstantKind.Pi }: return Approximation.Of(double.Pi);
             case Constant { Kind: ConstantKind.E }: return Approximation.Of(double.E);
@@ -140,6 +140,8 @@ internal sealed partial class NumericEvaluator(int sample, bool naturalLogarithm
             "sinh" => Absolute(x.Map(Complex.Sinh(z), Complex.Abs(Complex.Cosh(z)))),
             "cosh" => x.Map(Complex.Cosh(z), Complex.Abs(Complex.Sinh(z)) + x.Error),
             "tanh" => Absolute(x.Map(Complex.Tanh(z), 1)),
+            // At the ends of their range they have no slope.
+            "arcsin" or "arccos" when x.Error == 0 && (z == Complex.One || z == -Complex.One) => Approximation.Of(call.Function == "arcsin" ? Complex.Asin(z) : Complex.Acos(z)),
             "arcsin" => Absolute(x.Map(Complex.Asin(z), Slope(1 - z * z, -0.5))),
             "arccos" => Absolute(x.Map(Complex.Acos(z), Slope(1 - z * z, -0.5))),
             "arctan" => Absolute(x.Map(Complex.Atan(z), Slope(1 + z * z, -1))),

@@ -66,7 +66,8 @@ internal static partial class SymbolicVerifier
 
     private static bool MayBeList(string text) => GroupedThousands().IsMatch(text);
 
-    [GeneratedRegex("[0-9],[0-9]{3}")]
+    // No number of a list begins with a zero: 1,000 is not 1 and 0.
+    [GeneratedRegex("[0-9],[1-9][0-9]{2}")]
     private static partial Regex GroupedThousands();
 
     // 2,74 where the decimal point is a comma; 1,234 is more than a thousand.

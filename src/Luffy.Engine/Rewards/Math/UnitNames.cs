@@ -8,6 +8,9 @@ internal static class UnitNames
     /// <summary>The normal spelling of a degree of angle.</summary>
     public const string Degree = "degree";
 
+    /// <summary>The normal spelling of a radian.</summary>
+    public const string Radian = "radian";
+
     /// <summary>The normal spelling of per cent.</summary>
     public const string Percent = "%";
 

@@ -24,6 +24,8 @@ internal static partial class LabelledPairs
     private static (string Kind, IEnumerable<(string Name, string Answer, bool Equal)> Variations) Variations(string g)
     {
         if (Integer().IsMatch(g)) return ("integer", Integers(g));
+        // A group that begins with a zero is no number of a list.
+        if (GroupedInteger().IsMatch(g)) return ("grouped integer", Integers(g.Replace(",", "", StringComparison.Ordinal)));
         if (Decimal().IsMatch(g)) return ("decimal", Decimals(g));
         if (Scientific().Match(g) is { Success: true } power) return ("power of ten", PowersOfTen(power.Groups[1].Value, int.Parse(power.Groups[2].Value, CultureInfo.InvariantCulture)));
         if (Fraction().Match(g) is { Success: true } fraction) return ("fraction", Fractions(fraction));
@@ -94,6 +96,9 @@ internal static partial class LabelledPairs
 
     [GeneratedRegex(@"^-?\d+$")]
     private static partial Regex Integer();
+
+    [GeneratedRegex(@"^-?[1-9]\d{0,2}(?=.*,0)(?:,\d{3})+$")]
+    private static partial Regex GroupedInteger();
 
     [GeneratedRegex(@"^-?\d*\.\d+$")]
     private static partial Regex Decimal();

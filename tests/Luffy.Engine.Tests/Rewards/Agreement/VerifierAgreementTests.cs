@@ -16,6 +16,9 @@ public sealed class VerifierAgreementTests
     public void Answers_of_every_kind_are_judged_as_labelled() => Check(AnswerSeeds.All, fewest: 1500);
 
     [Test]
+    public void Decided_pairs_are_judged_as_labelled() => Check(DecidedPairs.All(), fewest: 600);
+
+    [Test]
     public async Task The_benchmarks_gold_answers_are_judged_as_labelled()
     {
         var golds = new List<string>();
@@ -41,11 +44,13 @@ public sealed class VerifierAgreementTests
             .Select(answer => answer[(answer.LastIndexOf("####", StringComparison.Ordinal) + 4)..].Trim()),
         fewest: 3000);
 
-    private static void Check(IEnumerable<string> golds, int fewest)
+    private static void Check(IEnumerable<string> golds, int fewest) => Check(golds.Distinct().SelectMany(LabelledPairs.Of), fewest);
+
+    private static void Check(IEnumerable<LabelledPair> pairs, int fewest)
     {
         var kinds = new SortedDictionary<string, (int Right, int Count)>(StringComparer.Ordinal);
         var wrong = new List<LabelledPair>();
-        foreach (var pair in golds.Distinct().SelectMany(LabelledPairs.Of))
+        foreach (var pair in pairs)
         {
             bool right = MathVerifier.AreEqual(pair.Gold, pair.Answer) == pair.Equal;
             var (before, count) = kinds.GetValueOrDefault(pair.Kind);
