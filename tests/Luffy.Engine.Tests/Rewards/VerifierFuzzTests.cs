@@ -53,6 +53,7 @@ public sealed class VerifierFuzzTests
     [TestCase("\\[", "1", "")]
     [TestCase("\\sum_{k=1}^{9}", "k", "")]
     [TestCase("\\sum_{k=1}^{n}", "k", "")]
+    [TestCase("\\prod_{k=1}^5{ 1000!}", "1", "")]
     [TestCase("\\begin{pmatrix}1&x\\\\y&1\\end{pmatrix}", "1", "")]
     [TestCase("\\boxed{1}, ", "1", "")]
     [TestCase("\\boxed{1} and then ", "\\boxed{2}", "")]

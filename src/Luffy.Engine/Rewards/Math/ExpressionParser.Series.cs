@@ -5,12 +5,15 @@ internal sealed partial class ExpressionParser
     /// <summary>The functions that sums and products with open limits become; their arguments are the term, both limits and the index.</summary>
     internal const string SumFunction = "f:sum", ProductFunction = "f:product";
 
-    private const int MostTerms = 200, MostNodes = 10_000;
+    private const int MostTerms = 200, MostNodes = 2000, MostSeries = 6;
+
+    private int series;
 
     // \sum_{k=1}^{n} a_k, the limits in either order: what it adds up where its limits are integers, else a function of term and limits.
     private Expression ParseSeries(bool product)
     {
         Enter();
+        if (++series > MostSeries) throw new VerificationLimitException($"an answer has more than {MostSeries} sums and products with limits");
         string? index = null;
         Expression? low = null, high = null;
         for (int scripts = 0; scripts < 2; scripts++)
