@@ -74,14 +74,15 @@ public sealed class LanguageModel : IDisposable
     /// <param name="overrides">What a run says instead of config.json.</param>
     /// <param name="adapterSeed">Decides the first weights of low-rank adapters that the overrides ask for and the directory does not hold.</param>
     /// <param name="name">What it was called before <paramref name="directory"/> was found.</param>
+    /// <param name="loaded">The directory's tokenizer, where it is loaded already.</param>
     /// <exception cref="LuffyException">Something is missing, malformed or does not belong together.</exception>
     public static LanguageModel Load(string directory, IBackend backend, DType dtype, ParameterUse use, int maxLength, bool withTokenizer = true,
         string? chatTemplate = null, DType gradientDType = DType.F32, MemoryPlace moments = MemoryPlace.Device, DType momentDType = DType.F32,
-        ConfigOverrides? overrides = null, long adapterSeed = 0, string? name = null)
+        ConfigOverrides? overrides = null, long adapterSeed = 0, string? name = null, BpeTokenizer? loaded = null)
     {
         ModelConfigFile file = ModelConfigFile.Open(directory, overrides);
         TransformerConfig config = file.Architecture;
-        BpeTokenizer? tokenizer = withTokenizer ? LoadTokenizer(ModelDirectory.TokenizerOf(directory), config) : null;
+        BpeTokenizer? tokenizer = withTokenizer ? Checked(loaded ?? BpeTokenizer.Load(ModelDirectory.TokenizerOf(directory)), directory, config) : null;
         LanguageModel model = Allocate(directory, backend, config, tokenizer, dtype, use, maxLength, chatTemplate, gradientDType, moments, momentDType, file, name);
         try
         {
@@ -122,9 +123,8 @@ public sealed class LanguageModel : IDisposable
         Model.Dispose();
     }
 
-    private static BpeTokenizer LoadTokenizer(string directory, TransformerConfig config)
+    private static BpeTokenizer Checked(BpeTokenizer tokenizer, string directory, TransformerConfig config)
     {
-        BpeTokenizer tokenizer = BpeTokenizer.Load(directory);
         // A model may have more rows than its tokenizer has ids (padding for speed), never fewer.
         if (tokenizer.VocabularySize > config.VocabularySize)
         {

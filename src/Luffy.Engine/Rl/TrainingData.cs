@@ -51,12 +51,13 @@ public sealed class TrainingData
 
     /// <summary>Loads what the configuration names, says what became of it, and leaves out what does not hold.</summary>
     /// <param name="config">Data, guidance, evaluation.</param>
-    /// <param name="modelDirectory">Tokenizer, template and size of the vocabulary.</param>
+    /// <param name="modelDirectory">Size of the vocabulary.</param>
+    /// <param name="tokenizer">The model's.</param>
     /// <param name="console">Receives the report.</param>
     /// <exception cref="LuffyException">A file is malformed or empty, or nothing is left to train on.</exception>
-    public static TrainingData Load(TrainingConfiguration config, string modelDirectory, RunConsole console)
+    public static TrainingData Load(TrainingConfiguration config, string modelDirectory, BpeTokenizer tokenizer, RunConsole console)
     {
-        DemonstrationValidator validator = Validator(config, modelDirectory);
+        DemonstrationValidator validator = Validator(config, modelDirectory, tokenizer);
         var train = new PromptStore(config.Data.DatasetMemory * 1024L * 1024);
         // Imitation has nothing to learn from a prompt alone.
         DatasetReport report = validator.Validate(Examples(config, console), prompt => { if (config.Method != TrainingMethod.Sft || prompt.Demonstrations.Count > 0) train.Add(prompt); });
@@ -68,7 +69,7 @@ public sealed class TrainingData
                 "correct columns.demonstration, demonstration_template or max_completion_length, or use method: grpo");
         }
 
-        DemonstrationValidator measured = config.Data.RequireDemonstration ? Validator(config, modelDirectory, requiresDemonstration: false) : validator;
+        DemonstrationValidator measured = config.Data.RequireDemonstration ? Validator(config, modelDirectory, tokenizer, requiresDemonstration: false) : validator;
         return new TrainingData(train, (ulong)config.Seed, Measured(config, measured, DatasetSplit.Validation), Measured(config, measured, DatasetSplit.Test));
     }
 
@@ -90,9 +91,9 @@ public sealed class TrainingData
             .Where(p => p.Demonstrations.Count > 0).ToDictionary(p => p.Example.Id, p => p.Demonstrations[0]);
     }
 
-    internal static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory, bool requiresDemonstration = true)
+    internal static DemonstrationValidator Validator(TrainingConfiguration config, string modelDirectory, BpeTokenizer? tokenizer = null, bool requiresDemonstration = true)
     {
-        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(modelDirectory));
+        tokenizer ??= BpeTokenizer.Load(ModelDirectory.TokenizerOf(modelDirectory));
         return new DemonstrationValidator(tokenizer, ChatTemplate.Load(tokenizer.Config, config.Data.ChatTemplate), RewardRegistry.Verifier(config.Reward.RewardFuncs),
             config.Data.MaxPromptLength, config.Rollout.MaxCompletionLength, TransformerConfig.Load(modelDirectory).VocabularySize)
         {

@@ -8,6 +8,7 @@ using Luffy.Engine.Optim;
 using Luffy.Engine.Reporting;
 using Luffy.Engine.Rewards;
 using Luffy.Engine.Rollout;
+using Luffy.Engine.Text;
 using Luffy.Kernels;
 
 namespace Luffy.Engine.Rl;
@@ -31,27 +32,29 @@ public sealed class TrainingRun(TrainingConfiguration config, RunDirectory run, 
     public RunSummary Execute(SavedCheckpoint? checkpoint, Action onReady, CancellationToken cancellation)
     {
         // What the runtime itself takes is there before anything of ours.
-        long runtimeBytes = ProcessMemory.ResidentBytes;
+        long runtimeBytes = ProcessMemory.ResidentBytes, managedBytes = ProcessMemory.ManagedBytes;
         using IBackend backend = EngineBackend.Open(config.Model.Backend, config.Model.Threads, config.Model.AllowEmulator, config.Model.Fast);
         EngineBackend.WarnWhenSlow(backend, config.Model.Backend, console);
         DType dtype = config.Model.Dtype.Resolve(backend);
         string directory = ModelDirectory.Resolve(config.Model.ModelNameOrPath);
         IReward reward = RewardRegistry.Create(config.Reward.RewardFuncs, config.Reward.RewardWeights);
         IReward verifier = RewardRegistry.Verifier(config.Reward.RewardFuncs);
-        TrainingData data = TrainingData.Load(config, directory, console);
+        BpeTokenizer tokenizer = BpeTokenizer.Load(ModelDirectory.TokenizerOf(directory));
+        TrainingData data = TrainingData.Load(config, directory, tokenizer, console);
         ProcessMemory.ReturnGarbage();
+        long dataBytes = Math.Max(0, ProcessMemory.ManagedBytes - managedBytes);
         TransformerConfig architecture = TransformerConfig.Load(directory, config.Overrides);
         if (architecture.Adapters is not null && !config.Lora.UsePeft)
             throw new LuffyException($"{directory}: holds low-rank adapters; set use_peft to train them on, or merge them first: luffy merge --adapter {directory} --output DIR");
         var plan = new MemoryPlan(backend, config, architecture, dtype, data.MaxPromptTokens);
-        long planned = plan.Bytes + runtimeBytes + ProcessMemory.ManagedAllowance;
+        long planned = plan.Bytes + runtimeBytes + dataBytes + ProcessMemory.ManagedAllowance;
         console.Say($"{config.Method.ToString().ToLowerInvariant()} on {directory}, {dtype.Name()}, {backend.Description}");
         console.Say($"memory plan {MemoryPlan.Megabytes(planned)}: runtime and data {MemoryPlan.Megabytes(planned - plan.Bytes)}, buffers {plan}");
         ProcessMemory.RequireAvailable(backend, plan.Bytes, plan.OffloadedBytes);
 
         using LanguageModel model = LanguageModel.Load(directory, backend, dtype, ParameterUse.Training, data.MaxPromptTokens + config.Rollout.MaxCompletionLength,
             chatTemplate: config.Data.ChatTemplate, gradientDType: plan.GradientDType, moments: plan.MomentsPlace, momentDType: plan.MomentDType,
-            overrides: config.Overrides, adapterSeed: config.Seed, name: config.Model.ModelNameOrPath);
+            overrides: config.Overrides, adapterSeed: config.Seed, name: config.Model.ModelNameOrPath, loaded: tokenizer);
         if (architecture.Adapters is { } adapters)
             console.Say($"low-rank adapters of {adapters}: {model.Parameters.Layout.TrainedCount:N0} of {model.Parameters.Layout.ParameterCount:N0} parameters are trained");
         using ParameterSet? reference = config.Loss.Beta > 0 ? Reference(model, directory) : null;
