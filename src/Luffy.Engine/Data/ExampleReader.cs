@@ -115,7 +115,8 @@ internal sealed class ExampleReader
         }
         else if (Mapping.AnswerInBox)
         {
-            answer = AnswerExtraction.LastBoxed(text) ?? throw row.Wrong(column, Quote(text), "a worked solution with its answer in \\boxed{}");
+            // Boxes that are surely one list are all of the answer; of others the last is.
+            answer = (AnswerExtraction.Boxed(text) is [var only] ? only : AnswerExtraction.LastBoxed(text)) ?? throw row.Wrong(column, Quote(text), "a worked solution with its answer in \\boxed{}");
         }
 
         answer = answer.Trim();

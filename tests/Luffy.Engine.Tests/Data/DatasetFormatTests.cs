@@ -74,6 +74,7 @@ public sealed class DatasetFormatTests
         "aops|P|5|<think>\na</think>\\boxed{5};c|1")]
     [TestCase("""{"question":"Q","answer":"2*3=<<2*3=6>>6\n#### 6"}""", "data|Q|6|2*3=6\n</think>\n\n\\boxed{6}|0")]
     [TestCase("""{"question":"Q","answer":"6"}""", "data|Q|6||0")]
+    [TestCase("""{"problem":"P","solution":"$\\boxed{2}$ and $\\boxed{3}$"}""", "data|P|2, 3|$\\boxed{2}$ and $\\boxed{3}$\n</think>\n\n\\boxed{2, 3}|0")]
     [TestCase("""{"problem":"P","solution":"So \\boxed{\\frac{1}{2}}.","level":"1"}""", "data|P|\\frac{1}{2}|So \\boxed{\\frac{1}{2}}.\n</think>\n\n\\boxed{\\frac{1}{2}}|0")]
     [TestCase("""{"messages":[{"role":"user","content":"Q"},{"role":"assistant","content":"A"}],"answer":7}""", "data|Q|7||0")]
     [TestCase("""{"prompt":[{"role":"user","content":"Q"}],"reward_model":{"ground_truth":[1,"one"]},"target":[{"role":"assistant","content":"T"}],"data_source":"s"}""", "s|Q|1,one|T|0")]
