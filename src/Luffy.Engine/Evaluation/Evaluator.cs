@@ -114,11 +114,11 @@ public sealed class Evaluator(LanguageModel model, RolloutEngine rollouts, IRewa
         void Sample((int Item, RolloutRequest Request)[] wanted, SamplingOptions drawing, int first)
         {
             if (wanted.Length == 0) return;
-            var options = new GenerationOptions { Sampling = drawing, StopIds = [model.Tokenizer.EndOfTextId], MaxNewTokens = sampling.MaxNewTokens };
+            var options = new GenerationOptions { Sampling = drawing, StopIds = model.StopIds, MaxNewTokens = sampling.MaxNewTokens };
             rollouts.Run(model.Parameters, [.. wanted.Select(w => w.Request)], options, c =>
             {
                 int item = wanted[c.Request].Item;
-                string text = CompletionText.Decode(model.Tokenizer, c.Ids);
+                string text = CompletionText.Decode(model.Tokenizer, c.Ids, model.StopIds);
                 receive(new GradedCompletion(item, first + c.Sample, c.Ids, text, reward.Score(prompts[item].Example, text), c.Finish == FinishReason.Length));
             }, null, cancellation);
         }

@@ -1,3 +1,4 @@
+using Luffy.Engine.Rollout;
 using Luffy.Engine.Text;
 using Luffy.Kernels;
 
@@ -19,6 +20,7 @@ public sealed class LanguageModel : IDisposable
     private readonly string? _configuredTemplate;
     private readonly ModelConfigFile? _configFile;
     private ChatTemplate? _template;
+    private IReadOnlyList<int>? _stopIds;
 
     /// <summary>Where it was read from.</summary>
     public string Directory { get; }
@@ -56,6 +58,9 @@ public sealed class LanguageModel : IDisposable
 
     /// <summary>Text to ids.</summary>
     public BpeTokenizer Tokenizer => _tokenizer ?? throw new InvalidOperationException("the model was loaded without its tokenizer");
+
+    /// <summary>The tokens that end a completion.</summary>
+    public IReadOnlyList<int> StopIds => _stopIds ??= StopTokens.Of(ModelDirectory.TokenizerOf(Directory), Tokenizer);
 
     /// <summary>Conversation to text; parsed when first asked for, because scoring ids needs none.</summary>
     public ChatTemplate Template => _template ??= ChatTemplate.Load(Tokenizer.Config, _configuredTemplate);

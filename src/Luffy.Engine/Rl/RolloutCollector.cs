@@ -48,7 +48,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
         var options = new GenerationOptions
         {
             Sampling = new SamplingOptions((float)config.Rollout.Temperature, config.Rollout.TopK, (float)config.Rollout.TopP, (float)config.Rollout.MinP, seed),
-            StopIds = [model.Tokenizer.EndOfTextId],
+            StopIds = model.StopIds,
             MaxNewTokens = config.Rollout.MaxCompletionLength,
         };
         var scored = new List<(int Request, int Sample, Task<GroupRow> Row)>();
@@ -138,7 +138,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
     {
         (RolloutRequest request, int[] prefix) = (asked.Request, asked.Prefix);
         int[] response = [.. prefix, .. completion.Ids];
-        string text = CompletionText.Decode(model.Tokenizer, response);
+        string text = CompletionText.Decode(model.Tokenizer, response, model.StopIds);
         return new GroupRow
         {
             Ids = [.. request.PromptIds, .. completion.Ids],
@@ -161,7 +161,7 @@ public sealed class RolloutCollector(TrainingConfiguration config, LanguageModel
 
     private GroupRow Given(TokenizedPrompt prompt, int[] ids, float[]? behaviorLogProbs, bool member, bool replayed)
     {
-        string text = CompletionText.Decode(model.Tokenizer, ids);
+        string text = CompletionText.Decode(model.Tokenizer, ids, model.StopIds);
         return new GroupRow
         {
             Ids = [.. prompt.PromptIds, .. ids],

@@ -76,7 +76,7 @@ public static class TextGenerator
         var generation = new GenerationOptions
         {
             Sampling = new SamplingOptions((float)options.Temperature, options.TopK, (float)options.TopP, (float)options.MinP, (ulong)options.Seed),
-            StopIds = [tokenizer.EndOfTextId],
+            StopIds = StopTokens.Of(ModelDirectory.TokenizerOf(directory), tokenizer),
             MaxNewTokens = options.MaxNewTokens,
         };
         var stream = new StreamingDecoder(tokenizer);
@@ -84,9 +84,9 @@ public static class TextGenerator
         engine.Run(loaded.Parameters, [new RolloutRequest(prompt, PromptKey.Of(options.Prompt), options.Samples)], generation, completions.Add,
             onText is null ? null : (_, sample, id) =>
             {
-                if (sample == 0 && id != tokenizer.EndOfTextId) onText(stream.Append(id));
+                if (sample == 0 && !generation.StopIds.Contains(id)) onText(stream.Append(id));
             }, cancellation);
         onText?.Invoke(stream.Finish());
-        return [.. completions.OrderBy(c => c.Sample).Select(c => new GeneratedText(c.Sample, CompletionText.Decode(tokenizer, c.Ids), c))];
+        return [.. completions.OrderBy(c => c.Sample).Select(c => new GeneratedText(c.Sample, CompletionText.Decode(tokenizer, c.Ids, generation.StopIds), c))];
     }
 }
