@@ -58,7 +58,7 @@ public static class BatchReplay
         }
 
         double squares = 0;
-        foreach (Parameter p in model.Parameters.Layout.All)
+        foreach (Parameter p in model.Parameters.Layout.Trained)
             foreach (CheckpointTensor t in p.Tensors)
                 squares += ModelWeights.Read(model.Parameters, ParameterKind.Gradient, p, t).Sum(g => (double)g * g);
         if (gradients is not null)

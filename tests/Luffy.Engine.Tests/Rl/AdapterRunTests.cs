@@ -47,6 +47,24 @@ public sealed class AdapterRunTests : TrainingRunFixture
     }
 
     [Test]
+    public void A_recorded_step_is_executed_again_from_the_checkpoint_before_it()
+    {
+        Execute("run", [.. Adapters, "loss_normalizer=tokens"]);
+        string before = Path.Combine(Folder, "run", "checkpoints", "step-000001"), gradients = Path.Combine(Folder, "gradients.safetensors");
+        ReplayConfiguration replay = ConfigurationLoader.LoadReplay([.. new[] { "loss_normalizer=tokens", "entropy_coef=0.001" }.Select(ConfigurationOverride.Parse)]);
+        JsonObject result = BatchReplay.Run(before, Path.Combine(Folder, "run", "rollouts", "step-000002.jsonl"), gradients, replay, new ModelOptions { Backend = "cpu", Dtype = StorageType.F32 });
+        JsonElement step = Metrics("run", 2);
+        foreach (string metric in (string[])["loss", "actor/grad_norm"])
+        {
+            double expected = step.GetProperty(metric).GetDouble();
+            Assert.That(result[metric]!.GetValue<double>(), Is.EqualTo(expected).Within(1e-5 * Math.Abs(expected)), metric);
+        }
+
+        using SafeTensorsFile file = SafeTensorsFile.Open(gradients);
+        Assert.That(file.Tensors.Select(t => t.Name), Has.All.Contains(".lora_").And.Exactly(2 * 7 * 2).Items);
+    }
+
+    [Test]
     public void What_does_not_fit_is_refused()
     {
         Execute("run", Adapters);
