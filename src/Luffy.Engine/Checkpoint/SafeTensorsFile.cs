@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 
@@ -87,6 +88,31 @@ public sealed class SafeTensorsFile : IDisposable
         CheckShape(tensor, shape);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(start + destination.Length, tensor.ElementCount);
         ReadFloats(tensor, start, destination);
+    }
+
+    /// <summary>The same, and refuses NaN and infinity, naming the first such element.</summary>
+    /// <exception cref="LuffyException">As before, or an element is not finite.</exception>
+    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, long start, Span<float> destination)
+    {
+        ReadFloats(name, shape, start, destination);
+        if (!TensorPrimitives.IsFiniteAll<float>(destination)) throw NotFinite(name, start, destination);
+    }
+
+    /// <summary>The same for a part of a BF16 tensor, as its bits.</summary>
+    internal void ReadFiniteBf16(string name, ReadOnlySpan<long> shape, long start, Span<ushort> destination)
+    {
+        ReadBf16(name, shape, start, destination);
+        if (FloatConversion.AllFiniteBf16(destination)) return;
+        var values = new float[destination.Length];
+        FloatConversion.WidenBf16(destination, values);
+        throw NotFinite(name, start, values);
+    }
+
+    private LuffyException NotFinite(string name, long start, ReadOnlySpan<float> values)
+    {
+        int i = 0;
+        while (float.IsFinite(values[i])) i++;
+        return new($"{Path}: tensor \"{name}\" holds {values[i]} at element {start + i}, expected finite weights; the checkpoint is damaged or diverged.");
     }
 
     /// <summary>Reads a part of a BF16 tensor of the shape <paramref name="shape"/> as its bits, from element <paramref name="start"/> on.</summary>

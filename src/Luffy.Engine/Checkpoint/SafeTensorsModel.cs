@@ -1,6 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
-using System.Numerics.Tensors;
 using System.Text.Json;
+using Luffy.Engine.Model;
 
 namespace Luffy.Engine.Checkpoint;
 
@@ -40,7 +40,7 @@ public sealed class SafeTensorsModel : IDisposable
             else if (File.Exists(index)) model.AddShards(index);
             else
                 throw new LuffyException(Directory.Exists(directory)
-                    ? $"{directory}: neither {FileName} nor {IndexName} is here; " + (File.Exists(Path.Combine(directory, "adapter_config.json"))
+                    ? $"{directory}: neither {FileName} nor {IndexName} is here; " + (File.Exists(Path.Combine(directory, AdapterDirectory.ConfigName))
                         ? "low-rank adapters are, without the model that they are for; merge them first (luffy merge)."
                         : HasPickles(directory)
                         ? "its weights are pickled (pytorch_model.bin), which can run any code when it is read; take or save them as safetensors."
@@ -81,30 +81,12 @@ public sealed class SafeTensorsModel : IDisposable
     public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, Span<float> destination) => ReadFiniteFloats(name, shape, 0, destination);
 
     /// <summary>The same for a part of the tensor, from element <paramref name="start"/> on.</summary>
-    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, long start, Span<float> destination)
-    {
-        SafeTensorsFile file = FileOf(name);
-        file.ReadFloats(name, shape, start, destination);
-        if (!TensorPrimitives.IsFiniteAll<float>(destination)) throw NotFinite(file, name, start, destination);
-    }
+    public void ReadFiniteFloats(string name, ReadOnlySpan<long> shape, long start, Span<float> destination) =>
+        FileOf(name).ReadFiniteFloats(name, shape, start, destination);
 
     /// <summary>The same for a part of a BF16 tensor, as its bits.</summary>
-    internal void ReadFiniteBf16(string name, ReadOnlySpan<long> shape, long start, Span<ushort> destination)
-    {
-        SafeTensorsFile file = FileOf(name);
-        file.ReadBf16(name, shape, start, destination);
-        if (FloatConversion.AllFiniteBf16(destination)) return;
-        var values = new float[destination.Length];
-        FloatConversion.WidenBf16(destination, values);
-        throw NotFinite(file, name, start, values);
-    }
-
-    private static LuffyException NotFinite(SafeTensorsFile file, string name, long start, ReadOnlySpan<float> values)
-    {
-        int i = 0;
-        while (float.IsFinite(values[i])) i++;
-        return new($"{file.Path}: tensor \"{name}\" holds {values[i]} at element {start + i}, expected finite weights; the checkpoint is damaged or diverged.");
-    }
+    internal void ReadFiniteBf16(string name, ReadOnlySpan<long> shape, long start, Span<ushort> destination) =>
+        FileOf(name).ReadFiniteBf16(name, shape, start, destination);
 
     /// <summary>Reads a whole tensor's stored bytes (little-endian).</summary>
     public void ReadRaw(string name, Span<byte> destination) => FileOf(name).ReadRaw(name, destination);

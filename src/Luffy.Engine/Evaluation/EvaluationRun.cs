@@ -51,7 +51,8 @@ public static class EvaluationRun
         using IBackend backend = EngineBackend.Open(model.Backend, model.Threads, model.AllowEmulator, model.Fast);
         DType dtype = model.Dtype.Resolve(backend, directory);
         int longest = problems.Max(p => p.Prompt.PromptIds.Length);
-        using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + maxNewTokens, chatTemplate: options.Data.ChatTemplate);
+        using LanguageModel loaded = LanguageModel.Load(directory, backend, dtype, ParameterUse.Inference, longest + maxNewTokens, chatTemplate: options.Data.ChatTemplate,
+            loaded: tokenizer);
         var plan = new RolloutPlan(options.Batch, longest, maxNewTokens);
         using DeviceBuffer arena = backend.Allocate("activations", plan.Activations(backend, config, dtype).Bytes);
         using var engine = new RolloutEngine(backend, loaded.Model, dtype, plan, arena);

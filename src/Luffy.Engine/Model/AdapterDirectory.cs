@@ -102,11 +102,7 @@ public sealed record AdapterDirectory(string Path, string BaseModel, LowRankConf
             foreach (CheckpointTensor tensor in p.Tensors)
             {
                 expected.Add(tensor.Name);
-                ModelWeights.Write(parameters, ParameterKind.Weight, p, tensor, (start, values) =>
-                {
-                    file.ReadFloats(tensor.Name, p.ShapeOf(tensor), start, values);
-                    RefuseNonFinite(tensor.Name, start, values);
-                });
+                ModelWeights.Write(parameters, ParameterKind.Weight, p, tensor, (start, values) => file.ReadFiniteFloats(tensor.Name, p.ShapeOf(tensor), start, values));
             }
         }
 
@@ -115,12 +111,5 @@ public sealed record AdapterDirectory(string Path, string BaseModel, LowRankConf
             throw new LuffyException($"{WeightsPath}: tensor '{unknown.Name}' is not part of the adapters that {ConfigName} describes ({Adapters}) on this model; " +
                 "adapter and model do not belong together");
         }
-    }
-
-    private void RefuseNonFinite(string name, long start, ReadOnlySpan<float> values)
-    {
-        for (int i = 0; i < values.Length; i++)
-            if (!float.IsFinite(values[i]))
-                throw new LuffyException($"{WeightsPath}: tensor '{name}' holds {values[i]} at element {start + i}, expected finite weights; the adapter is damaged or diverged");
     }
 }

@@ -54,7 +54,7 @@ public static class AdapterMerge
         var layout = new ParameterLayout(config with { Adapters = adapter.Adapters });
         var updates = new Dictionary<string, LowRankUpdate>(StringComparer.Ordinal);
         foreach (Parameter p in layout.Trained)
-            foreach (CheckpointTensor tensor in p.Tensors) RefuseOtherShape(low, tensor.Name, p.ShapeOf(tensor));
+            foreach (CheckpointTensor tensor in p.Tensors) low.CheckShape(low.Get(tensor.Name), p.ShapeOf(tensor));
         if (low.Tensors.Count != 2 * adapter.Adapters.Targets.Count * config.Layers)
         {
             throw new LuffyException($"{adapter.WeightsPath}: holds {low.Tensors.Count} tensors, expected {2 * adapter.Adapters.Targets.Count * config.Layers} " +
@@ -71,13 +71,6 @@ public static class AdapterMerge
         }
 
         return updates;
-    }
-
-    private static void RefuseOtherShape(SafeTensorsFile file, string name, long[] shape)
-    {
-        SafeTensor tensor = file.Get(name);
-        if (!tensor.Shape.SequenceEqual(shape))
-            throw new LuffyException($"{file.Path}: tensor \"{name}\" is {tensor.ShapeText}, expected [{string.Join(", ", shape)}]; adapter and model do not belong together");
     }
 
     private static TensorSource Source(SafeTensorsModel model, string name, LowRankUpdate? update)
@@ -114,9 +107,8 @@ public static class AdapterMerge
             var down = new float[(long)config.Rank * width];
             int count = rows.Length / width;
             var up = new float[count * config.Rank];
-            file.ReadFloats(a, [config.Rank, width], down);
-            SafeTensor whole = file.Get(b);
-            file.ReadFloats(b, [.. whole.Shape], first * config.Rank, up);
+            file.ReadFiniteFloats(a, [config.Rank, width], 0, down);
+            file.ReadFiniteFloats(b, [.. file.Get(b).Shape], first * config.Rank, up);
             Parallel.For(0, count, i =>
             {
                 Span<float> row = rows.Span.Slice(i * width, width);

@@ -1,4 +1,3 @@
-using Luffy.Engine.Rollout;
 using Luffy.Engine.Text;
 using Luffy.Kernels;
 

@@ -78,6 +78,19 @@ public sealed class AdapterRunTests : TrainingRunFixture
         Assert.That(() => AdapterMerge.Run(checkpoint, null, checkpoint), Throws.TypeOf<LuffyException>().With.Message.Contains("is there already"));
     }
 
+    [Test]
+    public void Damaged_adapters_are_refused_with_the_place()
+    {
+        Execute("run", Adapters);
+        string checkpoint = Checkpoint("run"), weights = Path.Combine(checkpoint, AdapterDirectory.WeightsName), merged = Path.Combine(Folder, "merged");
+        byte[] bytes = File.ReadAllBytes(weights);
+        BitConverter.TryWriteBytes(bytes.AsSpan(bytes.Length - 4), float.NaN);
+        File.WriteAllBytes(weights, bytes);
+        foreach (Action read in (Action[])[() => AdapterMerge.Run(checkpoint, null, merged), () => Score(checkpoint)])
+            Assert.That(read, Throws.TypeOf<LuffyException>().With.Message.Contains(weights).And.Message.Contains("NaN"));
+        Assert.That(Directory.Exists(merged), Is.False, "nothing half-written");
+    }
+
     [TestCase("use_dora", "true", "DoRA")]
     [TestCase("modules_to_save", "[\"lm_head\"]", "modules_to_save")]
     [TestCase("rank_pattern", "{\"q_proj\": 8}", "rank_pattern")]

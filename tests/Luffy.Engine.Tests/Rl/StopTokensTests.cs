@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Luffy.Engine.Rollout;
 using Luffy.Engine.Text;
 
 namespace Luffy.Engine.Tests.Rl;

@@ -1,6 +1,6 @@
-using Luffy.Engine.Text;
+using System.Text.Json;
 
-namespace Luffy.Engine.Rollout;
+namespace Luffy.Engine.Text;
 
 /// <summary>
 /// The tokens that end a completion: the tokenizer's end-of-text, which demonstrations are closed with, and those that <c>generation_config.json</c>
@@ -20,7 +20,7 @@ public static class StopTokens
         string path = Path.Combine(directory, FileName);
         if (!File.Exists(path)) return [tokenizer.EndOfTextId];
         JsonNodeReader value = JsonNodeReader.Open(path)[Key];
-        JsonNodeReader[] named = value.IsNull ? [] : value.Value.ValueKind == System.Text.Json.JsonValueKind.Array ? [.. value.Items()] : [value];
+        JsonNodeReader[] named = value.IsNull ? [] : value.Value.ValueKind == JsonValueKind.Array ? [.. value.Items()] : [value];
         return [.. named.Select(id => id.Number() is >= 0 and var number && number < tokenizer.VocabularySize
             ? number : throw id.Wrong($"an id of the tokenizer, below {tokenizer.VocabularySize}")).Prepend(tokenizer.EndOfTextId).Distinct()];
     }
