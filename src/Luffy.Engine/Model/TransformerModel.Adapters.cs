@@ -14,8 +14,9 @@ public sealed partial class TransformerModel
         if (adapter is null) return;
         Tensor u = a.AdapterHidden(adapter.A.Rows);
         _backend.Linear.Forward(u, x, parameters.Matrix(adapter.A));
-        foreach ((int index, LowRankProjection projection) in adapter.Projections.Index())
+        for (int index = 0; index < adapter.Projections.Count; index++)
         {
+            LowRankProjection projection = adapter.Projections[index];
             Tensor z = a.AdapterWide(projection.B.Rows);
             _backend.Linear.Forward(z, PartOf(adapter, index, a, u), parameters.Matrix(projection.B));
             _backend.Columns.Add(y, z, projection.Start, AdapterScale);
@@ -28,8 +29,9 @@ public sealed partial class TransformerModel
         if (adapter is null) return;
         Tensor u = a.AdapterHidden(adapter.A.Rows);
         _backend.Linear.Forward(u, x, parameters.Matrix(adapter.A));
-        foreach ((int index, LowRankProjection projection) in adapter.Projections.Index())
+        for (int index = 0; index < adapter.Projections.Count; index++)
         {
+            LowRankProjection projection = adapter.Projections[index];
             Tensor dz = a.AdapterWide(projection.B.Rows), part = PartOf(adapter, index, a, u);
             _backend.Columns.Take(dz, dy, projection.Start, AdapterScale);
             _backend.Linear.BackwardWeight(parameters.Gradient(projection.B), default, dz, part);

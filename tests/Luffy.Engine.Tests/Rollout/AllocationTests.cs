@@ -1,3 +1,4 @@
+using Luffy.Engine.Model;
 using Luffy.Engine.Rl;
 using Luffy.Engine.Rollout;
 using Luffy.Engine.Tests.Model;
@@ -13,10 +14,13 @@ public sealed class AllocationTests
     [TestCase(16, 0)]
     [TestCase(6, 0)]
     [TestCase(16, 128)]
-    public void A_token_costs_no_managed_memory(int batch, int cacheTokens)
+    [TestCase(16, 0, "qwen2", true)]
+    [TestCase(16, 0, "qwen3")]
+    public void A_token_costs_no_managed_memory(int batch, int cacheTokens, string architecture = "qwen2", bool adapters = false)
     {
         using IBackend backend = TestBackends.Create("cpu-avx2");
-        using TestModel model = TestModel.Load(backend, ModelFixture.All[0], DType.F32);
+        using TestModel model = TestModel.Load(backend, ModelFixture.All.Single(m => m.Name == architecture), DType.F32,
+            adapters: adapters ? new LowRankConfig(2, 4, false, LowRankConfig.AllTargets) : null);
         RolloutEngine engine = model.Rollouts(batch, cacheTokens: cacheTokens);
         RolloutRequest[] requests = [new RolloutRequest([2, 3, 4], 1, 16)];
         long shortRun = Allocated(4), longRun = Allocated(24);
